@@ -1,0 +1,45 @@
+"""secateurs: prune neural networks early in training.
+
+The rooms are named after the questions they answer: ``when`` is a network ready to be pruned,
+``what`` may go, ``how`` does it go, and was it worth it (``measure``, ``report``). ``train`` and
+``procedures`` put them together; ``jobs`` and ``studies`` run them many times; ``papers`` draw
+the papers' figures. This file is the map of what most people need.
+"""
+
+from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
+from secateurs.how import Mask, apply, enforce, keep_top
+from secateurs.procedures import PruneSettings, early_pruning, prune
+from secateurs.train import Seeds, TrainSettings, train
+from secateurs.what import SCORES, fisher, magnitude, random
+from secateurs.when import At, Below, FisherTrace, GradientNorms, KLUniform, Peak, Watch, replay
+
+__all__ = [
+    "SCORES",
+    "At",
+    "Batch",
+    "Below",
+    "FisherTrace",
+    "GradientNorms",
+    "KLUniform",
+    "Mask",
+    "Moment",
+    "Peak",
+    "PruneSettings",
+    "SecateursError",
+    "Seeds",
+    "Spec",
+    "TrainSettings",
+    "TrainState",
+    "Watch",
+    "apply",
+    "early_pruning",
+    "enforce",
+    "fisher",
+    "keep_top",
+    "magnitude",
+    "prunable",
+    "prune",
+    "random",
+    "replay",
+    "train",
+]
