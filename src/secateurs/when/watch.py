@@ -1,0 +1,88 @@
+"""An observer that feeds signals, logs their values side by side and charges their time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from secateurs.core import Examples, Moment, Observation, Signal, SignalError, SignalState
+
+
+class Watch:
+    """Follows ``signals`` over a run.
+
+    Args:
+        signals: with distinct names.
+        model: only to initialise the signals' states.
+        probe: fixed unaugmented training examples for the signals that measure on them.
+        seed: the seed of the measurements' own randomness.
+
+    ``rows`` holds one dict for each epoch boundary: ``epoch``, ``moment``, each signal's value
+    that was due, ``<signal>.<detail>`` for what the signal reports beside it, and
+    ``seconds/<signal>``, the time it took since the row before.
+    """
+
+    def __init__(
+        self, signals: Sequence[Signal], model: nn.Module, *, probe: Examples | None = None, seed: int = 0
+    ) -> None:
+        names = [signal.name for signal in signals]
+        if len(set(names)) != len(names):
+            raise SignalError(f"two signals bear the same name: {', '.join(names)}")
+        self._signals = tuple(signals)
+        self._states: dict[str, SignalState] = {signal.name: signal.init(model) for signal in signals}
+        self._seconds = dict.fromkeys(names, 0.0)
+        self._probe, self._seed = probe, seed
+        self.rows: list[dict[str, Any]] = []
+
+    def __call__(self, observation: Observation) -> None:
+        """Show one observation to every signal that looks at this boundary."""
+        observation = replace(observation, probe=self._probe, seed=self._seed)
+        values: dict[str, Tensor] = {}
+        for signal in self._signals:
+            if observation.boundary == "step" and signal.every == "epoch":
+                continue
+            begun = time.perf_counter()
+            state, value = signal.update(self._states[signal.name], observation)
+            self._seconds[signal.name] += time.perf_counter() - begun
+            self._states[signal.name] = state
+            if value is not None:
+                values[signal.name] = value
+        if observation.boundary == "epoch":
+            self._close_epoch(observation.moment, values)
+
+    def _close_epoch(self, moment: Moment, values: dict[str, Tensor]) -> None:
+        row: dict[str, Any] = {"epoch": moment.epoch, "moment": str(moment)}
+        for signal in self._signals:
+            if signal.name not in values:
+                continue
+            begun = time.perf_counter()  # Reading a value waits for the device: that is the signal's time too.
+            row[signal.name] = values[signal.name].tolist()
+            for detail in signal.details:
+                row[f"{signal.name}.{detail}"] = float(self._states[signal.name][detail])
+            self._seconds[signal.name] += time.perf_counter() - begun
+        row.update({f"seconds/{name}": seconds for name, seconds in self._seconds.items()})
+        self._seconds = dict.fromkeys(self._seconds, 0.0)
+        self.rows.append(row)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The signals' states as tensors and JSON, to go on from after an interruption."""
+        tensors: dict[str, Tensor] = {}
+        plain: dict[str, Any] = {}
+        for name, state in self._states.items():
+            for key, value in state.items():
+                if isinstance(value, Tensor):
+                    tensors[f"{name}/{key}"] = value
+                else:
+                    plain[f"{name}/{key}"] = value
+        return tensors, plain
+
+    def restore(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+        """Take up the states that :meth:`state` gave."""
+        for path, value in [*tensors.items(), *plain.items()]:
+            name, key = path.split("/", 1)
+            self._states[name][key] = value.clone() if isinstance(value, torch.Tensor) else value
