@@ -1,0 +1,97 @@
+"""The training loop: one, for everything. Read it top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import torch
+from torch import Tensor
+
+from secateurs.core import Moment, Observation, Observer, Spec, TrainingError, TrainState
+from secateurs.how import Mask, enforce
+from secateurs.train.settings import TrainSettings
+from secateurs.zoo import Dataset, build_model
+
+
+def begin(
+    model: Spec, data: Dataset, settings: TrainSettings, *, init_seed: int, device: torch.device | str = "cpu"
+) -> TrainState:
+    """A fresh network and optimiser at step 0.
+
+    Raises:
+        DataError: when a batch is larger than the training data.
+    """
+    network = build_model(model, data.input_shape, data.num_classes, init_seed).to(device)
+    start = Moment(0, data.train.steps_per_epoch(settings.batch_size))
+    return TrainState(network, settings.optimizer.build(network, settings.lr), start, start, settings.lr)
+
+
+def train(
+    state: TrainState,
+    data: Dataset,
+    settings: TrainSettings,
+    *,
+    until: str | int | Moment,
+    order_seed: int = 0,
+    observers: Sequence[Observer] = (),
+) -> TrainState:
+    """Train from ``state.moment`` until ``until``; consumes ``state`` and returns its successor.
+
+    Batches, their order and augmentation follow from ``(order_seed, epoch)``: segments joined
+    end to end, resumed or not, give the bits of one long segment. A mask in the state is
+    enforced throughout. Each observer sees every step, and every epoch's end.
+
+    When an epoch's loss is not finite the run has diverged: ``diverged`` is set to that epoch's
+    end, the remaining training is left out (nothing is measured on what is left), and the state
+    is returned as a result.
+
+    Raises:
+        TrainingError: when ``until`` lies before the state or after the last epoch.
+    """
+    end = Moment.parse(until, state.moment.steps_per_epoch)
+    if end < state.moment or end.steps > settings.epochs * end.steps_per_epoch:
+        raise TrainingError(
+            f"cannot train until {end}: the state stands at {state.moment} and the run has {settings.epochs} epochs"
+        )
+    state = state.take()
+    model, optimizer, task = state.model, state.optimizer, data.task
+    with ExitStack() as enforcement:
+        if state.mask is not None:
+            enforcement.enter_context(enforce(model, optimizer, Mask(state.mask)))
+        model.train()
+        while state.moment < end and state.diverged is None:
+            epoch = state.moment.epoch
+            for group in optimizer.param_groups:
+                group["lr"] = settings.lr_at(state.moment, state.schedule_start, state.max_lr)
+            losses: list[Tensor] = []
+            batches = data.train.epoch(
+                epoch, settings.batch_size, order_seed, settings.augment, first_step=state.moment.step
+            )
+            for batch in batches:
+                optimizer.zero_grad(set_to_none=True)
+                output = task.output(model, batch)
+                loss = task.loss(output, batch)
+                loss.backward()
+                optimizer.step()
+                state.moment += 1
+                losses.append(loss.detach())
+                seen = Observation(state.moment, "step", model, task, batch, output.detach(), loss.detach())
+                for observer in observers:
+                    observer(seen)
+                if state.moment == end:
+                    break
+            if not math.isfinite(float(torch.stack(losses).sum())):  # One look at the device an epoch.
+                state.diverged = state.moment
+            elif state.moment.step == 0:
+                observe(state, data, observers)
+        optimizer.zero_grad(set_to_none=True)
+    return state
+
+
+def observe(state: TrainState, data: Dataset, observers: Sequence[Observer]) -> None:
+    """Show the state as it stands to every observer, as an epoch's end: also before the first step."""
+    seen = Observation(state.moment, "epoch", state.model, data.task)
+    for observer in observers:
+        observer(seen)
