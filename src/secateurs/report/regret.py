@@ -1,0 +1,136 @@
+"""What a trigger's choice cost: its regret against the best moment, and its price against no pruning.
+
+For each seed the best moment is the highest point of the **validation** curve averaged over the
+*other* seeds; the regret is this seed's test accuracy there minus its test accuracy at the moment
+the trigger chose. Taking the maximum of noisy test accuracies instead would invent regret where
+there is none. A regret may be negative: the trigger, which is not bound to the grid, did better.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from secateurs.report.curves import Spread
+from secateurs.report.rows import GRID, DenseRun, PrunedRun
+
+FEW_SEEDS = 5
+"""Below this many seeds a bootstrap interval says little, and the report says so."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a trigger chose on one seed. Accuracies are fractions; None where there is no result.
+
+    ``regret`` = test accuracy at the other seeds' best moment - at the trigger's (paired);
+    ``cost`` = dense test accuracy - test accuracy at the trigger's moment.
+    """
+
+    seed: int
+    moment: str
+    epoch: float
+    test: float | None
+    best_epoch: float | None
+    regret: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class TriggerResult:
+    """A trigger over all seeds; ``never`` are the seeds on which it did not fire.
+
+    ``regret`` and ``cost`` are over the seeds that have one; ``interval`` is the 95 % bootstrap
+    interval of the mean regret, None for fewer than two regrets.
+    """
+
+    trigger: str
+    meaning: str
+    choices: tuple[Choice, ...]
+    never: tuple[int, ...]
+    regret: Spread | None
+    interval: tuple[float, float] | None
+    cost: Spread | None
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """Seeds on which it fired and the pruned run has no result (it diverged or failed)."""
+        return tuple(choice.seed for choice in self.choices if choice.test is None)
+
+
+def bootstrap_interval(
+    values: Sequence[float], *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float] | None:
+    """Percentile bootstrap interval of the mean of ``values``; None for fewer than two.
+
+    >>> bootstrap_interval([0.25, 0.25, 0.25])
+    (0.25, 0.25)
+    >>> bootstrap_interval([0.1]) is None
+    True
+    """
+    if len(values) < 2:
+        return None
+    generator = np.random.default_rng(seed)
+    picks = generator.integers(len(values), size=(resamples, len(values)))
+    means = np.asarray(values, dtype=np.float64)[picks].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def best_epoch_for(seed: int, grid: Sequence[PrunedRun]) -> float | None:
+    """The moment (epochs) at which the seeds other than ``seed`` did best on validation data.
+
+    A moment is a candidate when every other seed has a result there; of equal ones the earliest
+    wins. None with fewer than two seeds, or when no moment is a candidate.
+    """
+    others = {run.seed for run in grid} - {seed}
+    at: dict[float, list[float]] = defaultdict(list)
+    for run in grid:
+        value = run.accuracy("validation")
+        if run.seed != seed and value is not None:
+            at[run.epoch].append(value)
+    means = {epoch: statistics.fmean(values) for epoch, values in at.items() if len(values) == len(others)}
+    return min(means, key=lambda epoch: (-means[epoch], epoch)) if means else None
+
+
+def trigger_result(trigger: str, meaning: str, dense: Sequence[DenseRun], pruned: Sequence[PrunedRun]) -> TriggerResult:
+    """Judge one trigger on the runs of one setting and density.
+
+    ``pruned`` holds all pruned runs: those of the grid and those that triggers chose.
+    """
+    grid = [run for run in pruned if GRID in run.chosen_by]
+    on_grid = {(run.seed, run.epoch): run for run in grid}
+    chosen = {run.seed: run for run in pruned if trigger in run.chosen_by}
+    choices = []
+    for root in sorted(dense, key=lambda run: run.seed):
+        run = chosen.get(root.seed)
+        if run is None:
+            continue
+        test, dense_test = run.accuracy("test"), root.accuracy("test")
+        best_epoch = best_epoch_for(root.seed, grid)
+        best_run = None if best_epoch is None else on_grid.get((root.seed, best_epoch))
+        best = None if best_run is None else best_run.accuracy("test")
+        choices.append(
+            Choice(
+                seed=root.seed,
+                moment=run.moment,
+                epoch=run.epoch,
+                test=test,
+                best_epoch=best_epoch,
+                regret=None if best is None or test is None else best - test,
+                cost=None if dense_test is None or test is None else dense_test - test,
+            )
+        )
+    regrets = [choice.regret for choice in choices if choice.regret is not None]
+    return TriggerResult(
+        trigger=trigger,
+        meaning=meaning,
+        choices=tuple(choices),
+        never=tuple(sorted(root.seed for root in dense if root.seed not in chosen)),
+        regret=Spread.of(regrets),
+        interval=bootstrap_interval(regrets),
+        cost=Spread.of(choice.cost for choice in choices),
+    )

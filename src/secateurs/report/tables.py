@@ -1,0 +1,168 @@
+"""Tables of a study with a fixed order of columns, and their CSV files.
+
+Whatever depends on the clock stands in columns that begin with ``seconds``, so that the tables of
+two runs can be compared without them. Accuracies are fractions.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from secateurs.report.curves import Spread
+from secateurs.report.findings import Findings
+from secateurs.report.rows import Study, number
+
+Value = str | int | float | bool | None
+Row = dict[str, Value]
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "runs": (
+        *("setting", "density", "seed", "moment", "epoch", "chosen_by"),
+        *("test_accuracy", "validation_accuracy", "train_accuracy", "diverged", "seconds"),
+    ),
+    "signals": ("setting", "seed", "signal", "epoch", "value", "seconds"),
+    "curve": (
+        *("setting", "density", "epoch", "moment"),
+        *("seeds", "test_mean", "test_sd", "validation_mean", "validation_sd", "best"),
+    ),
+    "peaks": ("setting", "density", "signal", "seed", "epoch", "value", "place", "drop"),
+    "triggers": (
+        *("setting", "density", "trigger", "fired", "never", "lost", "regret_mean", "regret_sd"),
+        *("regret_low", "regret_high", "cost_mean", "cost_sd"),
+    ),
+    "choices": (
+        *("setting", "density", "trigger", "seed", "moment", "epoch"),
+        *("test_accuracy", "best_epoch", "regret", "cost"),
+    ),
+}
+"""The tables by name, and the columns of each."""
+
+
+def tables(study: Study, found: Sequence[Findings]) -> dict[str, list[Row]]:
+    """All tables of a study by name: its runs and signals as they are, and what was found."""
+    return {
+        "runs": _runs(study),
+        "signals": _signals(study),
+        "curve": [row for item in found for row in _curve(item)],
+        "peaks": [row for item in found for row in _peaks(item)],
+        "triggers": [row for item in found for row in _triggers(item)],
+        "choices": [row for item in found for row in _choices(item)],
+    }
+
+
+def to_csv(rows: Sequence[Mapping[str, Value]], columns: Sequence[str]) -> str:
+    r"""CSV text with exactly ``columns``; None is an empty cell, floats keep every digit.
+
+    >>> to_csv([{"a": 0.1, "b": None}], ["b", "a"])
+    'b,a\n,0.1\n'
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_tables(study: Study, found: Sequence[Findings], folder: Path) -> list[Path]:
+    """Write every table as ``<folder>/<name>.csv``; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, rows in tables(study, found).items():
+        path = folder / f"{name}.csv"
+        path.write_text(to_csv(rows, COLUMNS[name]), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _runs(study: Study) -> list[Row]:
+    rows: list[Row] = []
+    for root in study.dense:
+        place: Row = {"density": 1.0, "moment": None, "epoch": None, "chosen_by": "dense"}
+        rows.append({"setting": root.setting, "seed": root.seed, **place, **_result(root.summary)})
+    for run in study.pruned:
+        place = {"density": run.density, "moment": run.moment, "epoch": run.epoch, "chosen_by": " ".join(run.chosen_by)}
+        rows.append({"setting": run.setting, "seed": run.seed, **place, **_result(run.summary)})
+    return rows
+
+
+def _result(summary: Mapping[str, object]) -> Row:
+    names = ("test_accuracy", "validation_accuracy", "train_accuracy", "seconds")
+    diverged = summary.get("diverged")
+    return {**{name: number(summary, name) for name in names}, "diverged": None if diverged is None else str(diverged)}
+
+
+def _signals(study: Study) -> list[Row]:
+    rows: list[Row] = []
+    for run in study.dense:
+        for signal in study.signals:
+            times = dict(zip(*run.series(f"seconds/{signal}"), strict=True))
+            for epoch, value in zip(*run.series(signal), strict=True):
+                measured: Row = {"signal": signal, "epoch": epoch, "value": value, "seconds": times.get(epoch)}
+                rows.append({"setting": run.setting, "seed": run.seed, **measured})
+    return rows
+
+
+def _where(found: Findings) -> Row:
+    return {"setting": found.setting, "density": found.density}
+
+
+def _moments(name: str, spread: Spread | None) -> Row:
+    mean, sd = (None, None) if spread is None else (spread.mean, spread.sd)
+    return {f"{name}_mean": mean, f"{name}_sd": sd}
+
+
+def _curve(found: Findings) -> list[Row]:
+    return [
+        {
+            **_where(found),
+            **{"epoch": point.epoch, "moment": point.moment, "seeds": point.test.n},
+            **_moments("test", point.test),
+            **_moments("validation", point.validation),
+            "best": point == found.best,
+        }
+        for point in found.curve
+    ]
+
+
+def _peaks(found: Findings) -> list[Row]:
+    return [
+        {
+            **_where(found),
+            **{"signal": peak.signal, "seed": peak.seed, "epoch": peak.epoch, "value": peak.value},
+            **{"place": peak.place, "drop": peak.drop},
+        }
+        for peak in found.peaks
+    ]
+
+
+def _triggers(found: Findings) -> list[Row]:
+    return [
+        {
+            **_where(found),
+            "trigger": result.trigger,
+            "fired": len(result.choices),
+            "never": " ".join(str(seed) for seed in result.never),
+            "lost": " ".join(str(seed) for seed in result.lost),
+            **_moments("regret", result.regret),
+            "regret_low": result.interval and result.interval[0],
+            "regret_high": result.interval and result.interval[1],
+            **_moments("cost", result.cost),
+        }
+        for result in found.triggers
+    ]
+
+
+def _choices(found: Findings) -> list[Row]:
+    return [
+        {
+            **_where(found),
+            **{"trigger": result.trigger, "seed": choice.seed, "moment": choice.moment, "epoch": choice.epoch},
+            **{"test_accuracy": choice.test, "best_epoch": choice.best_epoch},
+            **{"regret": choice.regret, "cost": choice.cost},
+        }
+        for result in found.triggers
+        for choice in result.choices
+    ]

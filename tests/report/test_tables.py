@@ -1,0 +1,58 @@
+"""Tables: fixed columns, every digit kept, clocks only in columns named so."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+
+import pytest
+
+from secateurs.report import COLUMNS, find, tables, to_csv, write_tables
+
+
+def test_every_row_has_exactly_the_columns(make_study) -> None:
+    study = make_study()
+    made = tables(study, find(study))
+    assert set(made) == set(COLUMNS)
+    for name, rows in made.items():
+        assert rows, name
+        for row in rows:
+            assert set(row) == set(COLUMNS[name]), name
+
+
+def test_csv_keeps_every_digit(make_study, tmp_path) -> None:
+    study = make_study()
+    files = write_tables(study, find(study), tmp_path)
+    assert sorted(path.stem for path in files) == sorted(COLUMNS)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "runs.csv").read_text())))
+    assert len(rows) == len(study.dense) + len(study.pruned)
+    assert float(rows[3]["validation_accuracy"]) == study.pruned[0].summary["validation_accuracy"]
+    assert rows[0]["moment"] == ""
+
+
+def test_only_columns_named_seconds_follow_the_clock(make_study) -> None:
+    study = make_study()
+    slow = dataclasses.replace(
+        study,
+        dense=[
+            dataclasses.replace(
+                run,
+                summary={**run.summary, "seconds": 99.0},
+                log=[{**row, "seconds/fisher_trace": 7.0} for row in run.log],
+            )
+            for run in study.dense
+        ],
+        pruned=[dataclasses.replace(run, summary={**run.summary, "seconds": 98.0}) for run in study.pruned],
+    )
+    for name, columns in COLUMNS.items():
+        timeless = [column for column in columns if not column.startswith("seconds")]
+        first, second = (
+            [{column: row[column] for column in timeless} for row in tables(s, find(s))[name]] for s in (study, slow)
+        )
+        assert first == second
+
+
+def test_an_unknown_column_is_refused() -> None:
+    with pytest.raises(ValueError, match="not in fieldnames"):
+        to_csv([{"a": 1, "z": 2}], ["a"])
