@@ -1,0 +1,187 @@
+"""The command line: ``secateurs demo | run | status | report | recipes``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from secateurs.core import RecipeError, SecateursError, TrainingError
+from secateurs.jobs import Engine, Processes, Serial, run
+from secateurs.papers import p0_early_periods
+from secateurs.report import find
+from secateurs.report.terminal import Progress, show
+from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, load_recipe, shipped
+from secateurs.studies.estimate import estimate
+from secateurs.studies.folder import Ordered, StudyFolder
+from secateurs.studies.recipe import scales_of
+from secateurs.studies.runs import PRELOAD
+
+app = typer.Typer(
+    help="Prune neural networks early in training: when, what, how, and whether it was worth it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+console = Console()
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for results and report.", show_default=False)]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes that work side by side.", show_default="one for each core or GPU"),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, or several as cuda:0,cuda:1.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many jobs, epochs and hours; run nothing.")]
+
+
+@app.command()
+def demo(out: Out = None, workers: Workers = None, device: Device = "cpu", dry_run: DryRun = False) -> None:
+    """Study early pruning on real handwritten digits: about a minute on two cores, no download."""
+    recipe = load_recipe("demo", "demo")
+    _study(recipe, "demo", out or Path("secateurs-demo"), workers, device, dry_run)
+
+
+@app.command("run")
+def run_recipe(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe (see 'secateurs recipes') or a YAML file.")],
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="As --set.")] = None,
+    scale: Annotated[str | None, typer.Option(help="paper, small or smoke, as the recipe has them.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override, e.g. train.lr=0.3; repeatable.")] = None,
+    out: Out = None,
+    workers: Workers = None,
+    device: Device = "cpu",
+    dry_run: DryRun = False,
+) -> None:
+    """Run a recipe, or go on with it: finished jobs are never run again."""
+    loaded = load_recipe(recipe, scale, [*(settings or []), *(set_ or [])])
+    name = recipe + (f"@{scale}" if scale else "")
+    folder = out or Path("secateurs-runs") / name.removesuffix(".yaml").replace("/", "-").replace("@", "-")
+    _study(loaded, name, folder, workers, device, dry_run)
+
+
+@app.command()
+def status(folder: Annotated[Path, typer.Argument(help="Folder of a study.")]) -> None:
+    """Show how far a study is: jobs done, running, interrupted, still to come."""
+    study = StudyFolder(folder)
+    ordered = study.ordered()
+    plan = EarlyPeriodsStudy(ordered.recipe, ordered.device)
+    jobs = [*plan.dense.values(), *(choice.job for choice in plan.choices(study.store))]
+    states = {job.key: study.store.entry(job).state for job in jobs}
+    counts = Counter(states.values())
+    console.print(f"[bold]{escape(ordered.name)}[/]: {counts['done']} of {len(jobs)} jobs done")
+    table = Table("job", "state", box=None, pad_edge=False)
+    for job in jobs:
+        if states[job.key] != "done":
+            table.add_row(escape(job.label), "to come" if states[job.key] == "absent" else states[job.key])
+    if table.rows:
+        console.print(table)
+    page = folder / "report.html"
+    if page.exists():
+        console.print(f"report: {escape(str(page))}")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a study, finished or not.")]) -> None:
+    """Write the report of a study again, from what is in its folder; nothing is trained."""
+    _report(StudyFolder(folder))
+
+
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(help="Show this recipe's text.")] = None) -> None:
+    """List the shipped recipes with their scales, or show one to copy from."""
+    known = shipped()
+    if name is not None:
+        if name not in known:
+            load_recipe(name)  # raises, with the choices and the nearest match
+        console.out(known.get(name, Path(name)).read_text(encoding="utf-8"), end="", highlight=False)
+        return
+    table = Table("recipe", "scales", "what", box=None, pad_edge=False)
+    for each in known:
+        scales = scales_of(each)
+        table.add_row(each, ", ".join(scales), load_recipe(each, scales[0]).title)
+    console.print(table)
+
+
+def _study(recipe: EarlyPeriods, name: str, out: Path, workers: int | None, device: str, dry_run: bool) -> None:
+    devices = _devices(device)
+    plan = EarlyPeriodsStudy(recipe, device=torch.device(devices[0]).type)
+    workers = workers or (len(devices) if devices[0] != "cpu" else os.cpu_count() or 1)
+    if dry_run:
+        size = estimate(plan, devices[0])
+        console.print(
+            f"{escape(name)}: {size.jobs} jobs, and up to {size.later} more where triggers fire; "
+            f"{size.epochs:g} epochs; about {_duration(size.seconds / workers)} of training with {workers} "
+            f"worker{'s' if workers > 1 else ''} on {escape(device)}, judged by {size.steps} steps timed just now",
+            highlight=False,
+        )
+        return
+    folder = StudyFolder(out, create=True)
+    folder.order(Ordered(recipe, name, plan.device, shlex.join(["secateurs", *sys.argv[1:]])))
+    graph = plan.graph()
+    engine: Engine = (
+        Serial(devices[0], recipe.threads)
+        if workers == 1
+        else Processes(workers, devices, recipe.threads, preload=PRELOAD)
+    )
+    with Progress(console, graph.jobs) as progress:
+        outcome = run(graph, folder.store, engine, listener=progress)
+    if outcome.stopped:
+        console.print("Stopped. Finished jobs are kept: the same command goes on from here.")
+        raise typer.Exit(130)
+    _report(folder)
+    outcome.raise_for_failures()
+
+
+def _report(folder: StudyFolder) -> None:
+    study, written = p0_early_periods.write(folder)
+    show(find(study), console)
+    for path in (written.page, *written.figures):
+        console.print(f"{'report' if path == written.page else 'figure'}: [bold]{escape(str(path))}[/]", soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    """Hours where there are any, else minutes, else seconds."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{max(1.0, seconds):.0f} seconds"
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    devices = tuple(part.strip() for part in text.split(",") if part.strip())
+    for each in devices or ("",):
+        try:
+            kind = torch.device(each).type
+        except RuntimeError:
+            raise TrainingError(f"--device: {each!r} is no device: write cpu, cuda, cuda:1 or cuda:0,cuda:1") from None
+        if kind == "cuda" and not torch.cuda.is_available():
+            raise TrainingError(
+                f"--device: {each!r}: this machine has no usable CUDA device; leave --device out for cpu"
+            )
+    if len({torch.device(each).type for each in devices}) > 1:
+        raise TrainingError(f"--device: {text!r} mixes kinds of devices: bits would differ between them")
+    return devices
+
+
+def main() -> None:
+    """Entry point: errors that tell their remedy go to stderr without a traceback, exit status 2."""
+    try:
+        app(standalone_mode=True)
+    except SecateursError as error:
+        kind = "" if isinstance(error, RecipeError) else "error: "
+        Console(stderr=True).print(f"[bold red]{kind}[/]{escape(str(error))}", highlight=False, soft_wrap=True)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The papers: each one's studies and its figures, nothing else."""

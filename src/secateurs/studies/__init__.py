@@ -1,0 +1,6 @@
+"""Studies: procedures as graphs of jobs, and the recipes that describe them."""
+
+from secateurs.studies.early_periods import Choice, EarlyPeriodsStudy, log_of
+from secateurs.studies.recipe import EarlyPeriods, check, load_recipe, shipped
+
+__all__ = ["Choice", "EarlyPeriods", "EarlyPeriodsStudy", "check", "load_recipe", "log_of", "shipped"]

@@ -1,0 +1,234 @@
+"""The schema of recipes, and how a recipe is found, scaled, overridden and checked.
+
+A recipe file holds ``study`` (the kind), what is ``common``, and ``scales`` (``paper``,
+``small``, ``smoke``) that override it. All faults of a recipe are reported at once, each with
+its dotted path, the choices and the nearest match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from secateurs.core import Moment, RecipeError, Spec, TrainingError, did_you_mean
+from secateurs.procedures import PruneSettings
+from secateurs.studies.faults import describe
+from secateurs.studies.parts import Part
+from secateurs.train import Settings, TrainSettings
+from secateurs.what import SCORES
+from secateurs.when import SIGNALS, TRIGGERS, signal_of, trigger_of
+from secateurs.zoo import DATASETS, MODELS
+
+ModelPart = Annotated[Spec, Part(MODELS, given=("input_shape", "num_classes"))]
+DataPart = Annotated[Spec, Part(DATASETS)]
+ScorePart = Annotated[Spec, Part(SCORES, given=("model", "task", "batches", "names", "mask", "generator"))]
+SignalPart = Annotated[Spec, Part(SIGNALS, build=signal_of)]
+_BOUNDS = {"no_earlier_than": (str | int | None, None), "no_later_than": (str | int | None, None)}
+TriggerPart = Annotated[Spec, Part(TRIGGERS, extra=_BOUNDS, build=trigger_of)]
+
+
+class PruneRecipe(PruneSettings):
+    """Pruning settings whose score is checked against the table of scores."""
+
+    score: ScorePart = Field(Spec("magnitude"), validate_default=True)
+
+
+class EarlyPeriods(Settings):
+    """P0's study: a dense run watched by signals, pruned at many moments, every pruned run trained to the end."""
+
+    study: Literal["early_periods"] = "early_periods"
+    title: str
+    figure: str = ""
+    model: ModelPart
+    data: DataPart
+    train: TrainSettings
+    prune: PruneRecipe = PruneRecipe()
+    moments: tuple[str | int, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(min_length=1)
+    signals: tuple[SignalPart, ...] = Field((Spec("fisher_trace"), Spec("kl_uniform")), validate_default=True)
+    triggers: dict[str, TriggerPart] = Field({})
+    checkpoint_every: int = Field(10, gt=0)
+    threads: int = Field(1, gt=0)
+
+    @field_validator("moments", mode="before")
+    @classmethod
+    def _moments_are_moments(cls, moments: Any) -> Any:
+        for moment in moments if isinstance(moments, Sequence) and not isinstance(moments, str) else ():
+            if not isinstance(moment, str | int):
+                raise ValueError(f"a moment is written 12, '12ep' or '500it', got {moment!r}")
+            try:
+                Moment.parse(moment, 1)
+            except TrainingError as error:
+                raise ValueError(str(error)) from error
+        return moments
+
+    @field_validator("moments", "seeds")
+    @classmethod
+    def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(map(str, values))) < len(values):
+            raise ValueError(f"says something twice: {', '.join(map(str, values))}")
+        return values
+
+    @model_validator(mode="after")
+    def _moments_inside_the_run(self) -> Self:
+        for moment in self.moments:
+            if "it" not in str(moment) and Moment.parse(moment, 1).steps > self.train.epochs:
+                raise ValueError(f"moments: {moment} lies outside the run of {self.train.epochs} epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _signals_serve_the_triggers(self) -> Self:
+        known = [signal_of(spec).name for spec in self.signals]
+        if len(set(known)) < len(known):
+            raise ValueError(f"signals: says something twice: {', '.join(known)}")
+        for name, spec in self.triggers.items():
+            for signal in sorted(trigger_of(spec).needs):
+                if signal not in known:
+                    raise ValueError(f"triggers.{name}: needs signal {signal!r}{did_you_mean(signal, known)}")
+        return self
+
+
+STUDIES: dict[str, type[EarlyPeriods]] = {"early_periods": EarlyPeriods}
+"""The only place where a name means a kind of study."""
+
+Scale = Literal["paper", "small", "smoke"]
+
+
+class RecipeFile(Settings):
+    """A recipe as it stands in a file: what is common, and the scales that override it."""
+
+    study: str
+    common: dict[str, Any]
+    scales: dict[Annotated[str, Field(pattern="^[a-z]+$")], dict[str, Any]]
+
+
+def shipped() -> dict[str, Path]:
+    """The recipes that come with the package, by name: ``p0/fig1a`` -> file."""
+    root = Path(str(resources.files("secateurs.studies"))) / "recipes"
+    return {path.relative_to(root).with_suffix("").as_posix(): path for path in sorted(root.rglob("*.yaml"))}
+
+
+def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] = ()) -> EarlyPeriods:
+    """Read a recipe by shipped name or file path, at a scale, with ``key.path=value`` overrides.
+
+    ``scale`` may be left out where the file has only one.
+
+    Raises:
+        RecipeError: naming file, path, choices and nearest match of everything that is wrong.
+
+    >>> load_recipe("demo", overrides=["train.lr=fast"])
+    Traceback (most recent call last):
+    ...
+    secateurs.core.RecipeError: recipe demo: train.lr: expected a number, got 'fast'
+    """
+    file = _file(source)
+    if file.study not in STUDIES:
+        raise RecipeError(f"recipe {source}: study: unknown kind {file.study!r}{did_you_mean(file.study, STUDIES)}")
+    if scale is None and len(file.scales) == 1:
+        (scale,) = file.scales
+    if scale not in file.scales:
+        told = f"no scale {scale!r}" if scale else "say which scale"
+        raise RecipeError(f"recipe {source}: {told}{did_you_mean(scale or '', file.scales)}")
+    merged = merge(merge(file.common, file.scales[scale]), parse_overrides(overrides, source))
+    return check({"study": file.study, **merged}, source)
+
+
+def scales_of(source: str) -> tuple[str, ...]:
+    """The scales that a recipe has.
+
+    >>> scales_of("demo")
+    ('demo', 'smoke')
+    """
+    return tuple(_file(source).scales)
+
+
+def check(raw: Mapping[str, Any], source: str) -> EarlyPeriods:
+    """Validate a plain mapping as a recipe.
+
+    Raises:
+        RecipeError: with one line per fault.
+    """
+    kind = STUDIES[raw.get("study", "early_periods")]
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        raise RecipeError(describe(error, kind, source)) from None
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` laid on ``base``, mapping by mapping; a mapping with another ``name`` replaces the one below.
+
+    >>> merge({"train": {"lr": 1, "epochs": 2}}, {"train": {"lr": 3}})
+    {'train': {'lr': 3, 'epochs': 2}}
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        below = {"name": merged[key]} if isinstance(merged.get(key), str) else merged.get(key)
+        joins = isinstance(below, Mapping) and isinstance(value, Mapping)
+        if joins and value.get("name", below.get("name")) == below.get("name"):
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def parse_overrides(overrides: Sequence[str], source: str) -> dict[str, Any]:
+    """``["train.lr=0.3"]`` as a nested mapping; values are read as YAML.
+
+    >>> parse_overrides(["train.lr=0.3", "seeds=[0, 1]"], "demo")
+    {'train': {'lr': 0.3}, 'seeds': [0, 1]}
+    """
+    nested: dict[str, Any] = {}
+    for text in overrides:
+        path, separator, value = text.partition("=")
+        if not separator or not path:
+            raise RecipeError(f"recipe {source}: override {text!r} is not of the form key.path=value")
+        parsed: Any = _yaml(value, f"override {text!r}")
+        for key in reversed(path.strip().split(".")):
+            parsed = {key: parsed}
+        nested = merge(nested, parsed)
+    return nested
+
+
+def _file(source: str) -> RecipeFile:
+    try:
+        return RecipeFile.model_validate(_read(_find(source), source))
+    except ValidationError as error:
+        raise RecipeError(describe(error, RecipeFile, source)) from None
+
+
+def _find(source: str) -> Path:
+    known = shipped()
+    if source in known:
+        return known[source]
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml"):
+        raise RecipeError(f"recipe {source}: there is no such file")
+    raise RecipeError(f"recipe {source!r} is neither a shipped recipe nor a file{did_you_mean(source, known)}")
+
+
+def _read(path: Path, source: str) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {source}: cannot be read: {error}") from None
+    raw = _yaml(text, f"recipe {source}")
+    if not isinstance(raw, dict):
+        raise RecipeError(f"recipe {source}: expected a mapping of keys, found {type(raw).__name__}")
+    return raw
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        line = f", line {place.line + 1}" if place else ""
+        raise RecipeError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None

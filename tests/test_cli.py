@@ -1,0 +1,208 @@
+"""Every command, end to end at smoke scale, as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from secateurs.cli import main
+
+SECATEURS = [sys.executable, "-m", "secateurs.cli"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "NO_COLOR": "1"}
+TABLES = ("runs", "signals", "curve", "peaks", "triggers", "choices")
+
+
+def secateurs(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SECATEURS, *map(str, arguments)], capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd, check=False
+    )
+
+
+def start(out: Path, workers: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*SECATEURS, "run", "demo", "--scale", "smoke", "--out", str(out), "--workers", str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+
+
+def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
+    """All tables without what depends on the clock."""
+    found = {}
+    for name in TABLES:
+        with (folder / "tables" / f"{name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        found[name] = [{k: v for k, v in row.items() if not k.startswith("seconds")} for row in rows]
+    return found
+
+
+def tensors(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("store/*/*.safetensors"))}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "study"
+    done = secateurs("run", "demo", "--scale", "smoke", "--out", out, "--workers", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+def test_a_study_leaves_report_figure_and_tables(undisturbed: Path) -> None:
+    page = (undisturbed / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "tr(F)" in page
+    assert (undisturbed / "figure.png").read_bytes().startswith(b"\x89PNG")
+    curve = tables(undisturbed)["curve"]
+    assert [float(row["epoch"]) for row in curve] == [0, 2]
+    assert all(row["seeds"] == "2" for row in curve)
+    assert {row["trigger"] for row in tables(undisturbed)["triggers"]} == {
+        "peak of tr(F)",
+        "peak of KL-uniform",
+        "halfway",
+    }
+
+
+def test_started_again_it_runs_nothing(undisturbed: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("store/*/done.json")}
+    again = secateurs("run", "demo", "--scale", "smoke", "--out", undisturbed)
+    assert again.returncode == 0
+    assert f"{len(before)} jobs done before, not run again" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in undisturbed.glob("store/*/done.json")} == before
+
+
+def test_two_workers_give_the_bits_of_one(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    assert secateurs("run", "demo", "--scale", "smoke", "--out", out, "--workers", "2").returncode == 0
+    assert tables(out) == tables(undisturbed)
+    assert tensors(out) == tensors(undisturbed)
+
+
+def test_killed_twice_it_ends_with_the_same_bits(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    for _ in range(2):
+        process = start(out, workers=2)
+        assert process.stdout is not None
+        for line in process.stdout:  # the event: one more job is finished
+            if line.startswith("[") and "/" in line:
+                break
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    finished = {p: p.stat().st_mtime_ns for p in out.glob("store/*/done.json")}
+    assert finished
+    end = secateurs("run", "demo", "--scale", "smoke", "--out", out, "--workers", "2")
+    assert end.returncode == 0, end.stdout + end.stderr
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert tables(out) == tables(undisturbed)
+    assert tensors(out) == tensors(undisturbed)
+
+
+def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    process = start(out, workers=2)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("["):
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as the terminal does: the whole group
+    rest = process.stdout.read()
+    assert process.wait() == 130, rest
+    assert "Traceback" not in rest
+    assert "the same command goes on" in rest
+    process.stdout.close()
+    assert secateurs("run", "demo", "--scale", "smoke", "--out", out).returncode == 0
+    assert tables(out) == tables(undisturbed)
+
+
+def test_more_seeds_and_moments_run_only_what_is_new(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    common = ("run", "demo", "--scale", "smoke", "--out", out, "--workers", "1")
+    assert secateurs(*common, "seeds=[0]", "moments=[0]").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in out.glob("store/*/done.json")}
+    assert secateurs(*common).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert tables(out) == tables(undisturbed)
+
+
+def test_status_and_report(undisturbed: Path) -> None:
+    told = secateurs("status", undisturbed)
+    assert told.returncode == 0
+    assert "jobs done" in told.stdout
+    (undisturbed / "report.html").unlink()
+    assert secateurs("report", undisturbed).returncode == 0
+    assert (undisturbed / "report.html").exists()
+
+
+def test_recipes_are_listed_and_shown() -> None:
+    assert "p0/digits_lenet" in secateurs("recipes").stdout
+    assert "study: early_periods" in secateurs("recipes", "demo").stdout
+
+
+def test_dry_run_says_the_size_and_writes_nothing(tmp_path: Path) -> None:
+    told = secateurs("demo", "--dry-run", cwd=tmp_path)
+    assert told.returncode == 0
+    assert "55 jobs" in told.stdout
+    assert "1095 epochs" in told.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "demmo"), "did you mean 'demo'?"),
+        (("run", "demo"), "say which scale; choices: demo, smoke"),
+        (("run", "demo", "--scale", "smok"), "did you mean 'smoke'?"),
+        (("run", "demo", "--scale", "smoke", "train.lr=fast"), "recipe demo: train.lr: expected a number, got 'fast'"),
+        (("run", "demo", "--scale", "smoke", "train.batch_size=4000"), "set train.batch_size to at most 1077"),
+        (("run", "demo", "--scale", "smoke", "moments=[9]"), "moments: 9 lies outside the run of 4 epochs"),
+        (("run", "demo", "--scale", "smoke", "moments=[900it]"), "lies outside the run"),
+        (("run", "demo", "--scale", "smoke", "data.train_examples=8"), "digits, train split: no example of class"),
+        (("run", "demo", "--scale", "smoke", "--device", "gpu"), "--device: 'gpu' is no device"),
+        (("status", "nowhere"), "there is no study here"),
+        (("report", "nowhere"), "there is no study here"),
+        (("recipes", "p0/digit_lenet"), "did you mean 'p0/digits_lenet'?"),
+    ],
+)
+def test_bad_input_is_told_with_its_remedy(
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["secateurs", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir()), "wrong input leaves nothing behind"
+
+
+def test_a_folder_that_is_no_study_is_not_written_into(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "letter.txt").write_text("dear", encoding="utf-8")
+    told = secateurs("run", "demo", "--scale", "smoke", "--out", tmp_path)
+    assert told.returncode == 2
+    assert "is no store" in told.stderr
+    assert (tmp_path / "store" / "letter.txt").read_text(encoding="utf-8") == "dear"
+
+
+def test_a_diverged_run_is_a_result(tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    done = secateurs(
+        "run", "p0/digits_lenet", "--scale", "smoke", "--out", out, "--workers", "1", "train.lr=1e30", "seeds=[0]"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {row["diverged"] for row in tables(out)["runs"]} != {""}
+    assert "diverged" in (out / "report.html").read_text(encoding="utf-8")
