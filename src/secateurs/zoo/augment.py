@@ -21,21 +21,33 @@ def shift(images: Tensor, generator: torch.Generator, pixels: int = 1) -> Tensor
     >>> shift(torch.ones(1, 1, 3, 3, dtype=torch.uint8), torch.Generator().manual_seed(0)).shape
     torch.Size([1, 1, 3, 3])
     """
-    n, _, height, width = images.shape
-    top, left = torch.randint(0, 2 * pixels + 1, (2, n, 1), generator=generator).to(images.device)
-    rows = top + torch.arange(height, device=images.device)
-    columns = left + torch.arange(width, device=images.device)
-    padded = F.pad(images, (pixels,) * 4)
-    which = torch.arange(n, device=images.device)
-    # Advanced indices on both sides of the channel slice: the indexed dimensions come first.
-    return padded[which[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    top, left = torch.randint(0, 2 * pixels + 1, (2, len(images), 1), generator=generator)
+    return _windows(images, top, left, torch.zeros(len(images), 1, dtype=torch.bool), pixels)
 
 
 def flip_crop(images: Tensor, generator: torch.Generator) -> Tensor:
     """Horizontal flip with probability 1/2, then a random crop out of the image padded by an eighth of its width."""
-    flip = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
-    flipped = torch.where(flip[:, None, None, None], images.flip(-1), images)
-    return shift(flipped, generator, pixels=images.shape[-1] // 8)
+    pixels = images.shape[-1] // 8
+    flip = torch.rand(len(images), generator=generator) < 0.5
+    top, left = torch.randint(0, 2 * pixels + 1, (2, len(images), 1), generator=generator)
+    return _windows(images, top, left, flip[:, None], pixels)
+
+
+def _windows(images: Tensor, top: Tensor, left: Tensor, flip: Tensor, pixels: int) -> Tensor:
+    """Of each image, mirrored where ``flip`` says so and padded with zeros, the window that begins at ``(top, left)``.
+
+    ``top``, ``left`` and ``flip`` are ``[N, 1]``. One gather of bytes does it all: mirroring is
+    reading the columns of the unmirrored image from the right, and channels share their index.
+    """
+    _, channels, height, width = images.shape
+    wide = width + 2 * pixels
+    top, left, flip = (choice.to(images.device) for choice in (top, left, flip))
+    rows = top + torch.arange(height, device=images.device)
+    columns = left + torch.arange(width, device=images.device)
+    columns = torch.where(flip, wide - 1 - columns, columns)
+    index = (rows[:, :, None] * wide + columns[:, None, :]).flatten(1).unsqueeze(1)
+    padded = F.pad(images, (pixels,) * 4).flatten(2)
+    return padded.gather(2, index.expand(-1, channels, -1)).view(images.shape)
 
 
 AUGMENTATIONS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {

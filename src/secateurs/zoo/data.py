@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -134,14 +135,17 @@ class Dataset:
         """Shape of one example, ``(C, H, W)``."""
         return tuple(self.train.images.shape[1:])
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """sha256 over every part's images and labels: goes into the key of each job that reads them."""
+        """sha256 over every part's images and labels: goes into the key of each job that reads them.
+
+        Computed once: it is asked for by every job of a study.
+        """
         total = hashlib.sha256(self.name.encode())
         for part in (self.train, self.validation, self.test):
             for tensor in (part.images, part.targets, part.mean, part.std):
                 total.update(str((tuple(tensor.shape), tensor.dtype)).encode())
-                total.update(tensor.cpu().contiguous().numpy().tobytes())
+                total.update(tensor.cpu().contiguous().numpy().reshape(-1).data)
         return total.hexdigest()
 
     def to(self, device: torch.device | str) -> Dataset:
@@ -169,7 +173,7 @@ def check_classes(targets: Tensor, num_classes: int, where: str) -> None:
         raise DataError(f"{where}: label {low if low < 0 else high} lies outside 0..{num_classes - 1}")
     missing = (torch.bincount(targets.cpu(), minlength=num_classes) == 0).nonzero().flatten().tolist()
     if missing:
-        names = ", ".join(map(str, missing))
+        names = ", ".join(map(str, missing[:10])) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
         raise DataError(
             f"{where}: no example of class {names} among {len(targets)}: use more examples or a stratified split"
         )

@@ -69,6 +69,10 @@ class Classification:
         """Mean cross-entropy, a scalar."""
         return F.cross_entropy(output, batch.targets)
 
+    def smoothed_loss(self, output: Tensor, batch: Batch, smoothing: float) -> Tensor:
+        """Mean cross-entropy against (1 - smoothing) * target + smoothing / C, a scalar."""
+        return F.cross_entropy(output, batch.targets, label_smoothing=smoothing)
+
     def size(self, batch: Batch) -> int:
         """Number of examples in the batch."""
         return len(batch.targets)

@@ -1,0 +1,87 @@
+"""Networks, built from an input shape, a number of classes and an initialisation seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from secateurs.core import Spec, TrainingError, derive_seed, did_you_mean
+from secateurs.zoo.models.conv import conv_2, conv_4, conv_6
+from secateurs.zoo.models.mlp import lenet_300_100
+from secateurs.zoo.models.resnet import (
+    BasicBlock,
+    ResNet,
+    cifar_resnet,
+    digits_resnet,
+    resnet18,
+    resnet20,
+    resnet32,
+    resnet44,
+    resnet56,
+    resnet110,
+)
+from secateurs.zoo.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
+
+__all__ = [
+    "MODELS",
+    "VGG",
+    "BasicBlock",
+    "ResNet",
+    "build_model",
+    "cifar_resnet",
+    "conv_2",
+    "conv_4",
+    "conv_6",
+    "digits_resnet",
+    "lenet_300_100",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet44",
+    "resnet56",
+    "resnet110",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+]
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "lenet_300_100": lenet_300_100,
+    "conv_2": conv_2,
+    "conv_4": conv_4,
+    "conv_6": conv_6,
+    "digits_resnet": digits_resnet,
+    "cifar_resnet": cifar_resnet,
+    "resnet18": resnet18,
+    "resnet20": resnet20,
+    "resnet32": resnet32,
+    "resnet44": resnet44,
+    "resnet56": resnet56,
+    "resnet110": resnet110,
+    "vgg11": vgg11,
+    "vgg13": vgg13,
+    "vgg16": vgg16,
+    "vgg19": vgg19,
+}
+"""The only place where a name means a network."""
+
+
+def build_model(spec: Spec, input_shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
+    """Build a network whose initial weights follow from ``seed`` alone; the global random state is not touched.
+
+    Raises:
+        TrainingError: when no network has the name, or its options or the input's size make no network.
+
+    >>> a = build_model(Spec("digits_resnet", {"width": 4}), (1, 8, 8), 10, seed=0)
+    >>> b = build_model(Spec("digits_resnet", {"width": 4}), (1, 8, 8), 10, seed=0)
+    >>> all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
+    True
+    """
+    if spec.name not in MODELS:
+        raise TrainingError(f"no network is named {spec.name!r}{did_you_mean(spec.name, MODELS)}")
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(derive_seed("init", seed))
+        return MODELS[spec.name](input_shape, num_classes, **spec.options)

@@ -1,0 +1,54 @@
+"""What the networks share: their initial weights, and the refusal of sizes that make no network."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from secateurs.core import TrainingError
+
+
+def kaiming(model: nn.Module) -> None:
+    """Draw every Conv2d and Linear weight from N(0, 2 / fan_in) (He et al. 2015), in the order of ``model.modules()``.
+
+    Biases keep PyTorch's uniform draw, normalisation its scale 1 and shift 0.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight)
+
+
+def positive(**options: int) -> None:
+    """Refuse options below 1.
+
+    Raises:
+        TrainingError: naming the option.
+
+    >>> positive(width=0)
+    Traceback (most recent call last):
+    ...
+    secateurs.core.TrainingError: width must be at least 1, got 0
+    """
+    for name, value in options.items():
+        if value < 1:
+            raise TrainingError(f"{name} must be at least 1, got {value}")
+
+
+def halvings(network: str, input_shape: tuple[int, ...], times: int) -> None:
+    """Refuse images of which nothing is left after ``times`` poolings by two.
+
+    Raises:
+        TrainingError: naming both sizes and the remedy.
+
+    >>> halvings("VGG", (1, 28, 28), 5)
+    Traceback (most recent call last):
+    ...
+    secateurs.core.TrainingError: VGG halves its input 5 times and needs images of at least 32 x 32, got 28 x 28: ...
+    """
+    _, height, width = input_shape
+    least = 2**times
+    if min(height, width) < least:
+        raise TrainingError(
+            f"{network} halves its input {times} times and needs images of at least {least} x {least}, got "
+            f"{height} x {width}: enlarge the images (the data's option `size`, for digits `enlarge`) or take "
+            "another network"
+        )
