@@ -197,6 +197,15 @@ class Predicts(Protocol):
 
 
 @runtime_checkable
+class Classifies(Protocol):
+    """A task whose output is logits over classes; without them, label smoothing and temperature are refused by name."""
+
+    def smoothed_loss(self, output: Tensor, batch: Batch, smoothing: float) -> Tensor:
+        """Mean loss of the batch against targets of which a share ``smoothing`` is spread evenly over all classes."""
+        ...
+
+
+@runtime_checkable
 class Examples(Protocol):
     """A finite set of examples in a fixed order, unaugmented."""
 
@@ -390,7 +399,8 @@ class TrainState:
     ``schedule_start`` and ``max_lr`` anchor the learning-rate schedule: at the start of the run
     they are step 0 and the recipe's rate, after pruning the moment of pruning and
     ``max(Lambda, LR(t))`` (P0 section 3). ``mask`` (name -> bool, True = kept) is enforced by
-    whoever trains. ``diverged`` is the moment after which the loss was no longer finite.
+    whoever trains. ``diverged`` is the moment after which the loss was no longer finite;
+    ``scaler`` the state of float16's loss scale, in JSON's terms.
     """
 
     model: nn.Module
@@ -400,6 +410,7 @@ class TrainState:
     max_lr: float
     mask: Mapping[str, Tensor] | None = None
     diverged: Moment | None = None
+    scaler: Mapping[str, Any] | None = None
     consumed: bool = False
 
     def fork(self) -> TrainState:

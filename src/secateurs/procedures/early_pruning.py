@@ -43,6 +43,7 @@ def prune(
 
     Raises:
         PruningError: when the state is pruned already, or the score cannot be computed.
+        TrainingError: when the state was consumed before.
     """
     if state.mask is not None:
         raise PruningError(f"the state at {state.moment} is pruned already: prune a dense state or fork one")
@@ -56,10 +57,11 @@ def prune(
         generator=generator,
     )
     mask = keep_top(scores, settings.density, scope=settings.scope)
-    apply(state.model, mask)
-    rate = max(settings.min_lr, training.lr_at(state.moment, state.schedule_start, state.max_lr))
+    rate = max(settings.min_lr, training.highest_lr_from(state.moment, state.schedule_start, state.max_lr))
     optimizer = training.optimizer.build(state.model, rate) if settings.fresh_optimizer else state.optimizer
-    return state.take(mask=mask, schedule_start=state.moment, max_lr=rate, optimizer=optimizer)
+    pruned = state.take(mask=mask, schedule_start=state.moment, max_lr=rate, optimizer=optimizer)
+    apply(pruned.model, mask)  # not before: the model of a consumed state is its successor's
+    return pruned
 
 
 def early_pruning(
@@ -74,6 +76,8 @@ def early_pruning(
 ) -> TrainState:
     """The whole procedure in one process: P0's Prune(theta_{0->t}, r)_{t->T}.
 
+    A run that diverges is a result: its state says when. Before t, it is left unpruned.
+
     >>> from secateurs.zoo import digits
     >>> state = early_pruning(
     ...     Spec("lenet_300_100", {"hidden": (16, 8)}),
@@ -87,6 +91,8 @@ def early_pruning(
     """
     state = begin(model, data, training, init_seed=seeds.init)
     state = train(state, data, training, until=at, order_seed=seeds.order, observers=observers)
+    if state.diverged is not None:
+        return state
     state = prune(state, data, pruning, training, pruning_seed=seeds.pruning)
     return train(state, data, training, until=training.epochs, order_seed=seeds.order, observers=observers)
 

@@ -1,7 +1,30 @@
 """Training: one loop over segments, its settings, its checkpoints."""
 
 from secateurs.train.checkpoint import pack, unpack
+from secateurs.train.frozen import Settings
 from secateurs.train.loop import begin, observe, train
-from secateurs.train.settings import Seeds, Settings, TrainSettings
+from secateurs.train.optimizers import Adam, AdamW, Sgd
+from secateurs.train.precision import check_precision
+from secateurs.train.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Step
+from secateurs.train.settings import Seeds, TrainSettings
 
-__all__ = ["Seeds", "Settings", "TrainSettings", "begin", "observe", "pack", "train", "unpack"]
+__all__ = [
+    "Adam",
+    "AdamW",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "Linear",
+    "OneCycle",
+    "Seeds",
+    "Settings",
+    "Sgd",
+    "Step",
+    "TrainSettings",
+    "begin",
+    "check_precision",
+    "observe",
+    "pack",
+    "train",
+    "unpack",
+]

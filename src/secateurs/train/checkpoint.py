@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from secateurs.core import Moment, TrainState
 from secateurs.how import Mask
@@ -33,6 +35,7 @@ def pack(state: TrainState) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "schedule_start": state.schedule_start.steps,
         "max_lr": state.max_lr,
         "diverged": state.diverged.steps if state.diverged else None,
+        "scaler": None if state.scaler is None else dict(state.scaler),
         "optimizer": {"numbers": numbers, "param_groups": optimizer["param_groups"]},
     }
     return tensors, meta
@@ -51,7 +54,13 @@ def unpack(tensors: Mapping[str, Tensor], meta: Mapping[str, Any], blank: TrainS
         entries.setdefault(int(index), {})[key] = tensor.clone()
     for index, numbers in meta["optimizer"]["numbers"].items():
         entries.setdefault(int(index), {}).update(numbers)
-    blank.optimizer.load_state_dict({"state": entries, "param_groups": meta["optimizer"]["param_groups"]})
+    # JSON has no tuples; Adam's betas are one.
+    groups = [
+        {key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()}
+        for group in meta["optimizer"]["param_groups"]
+    ]
+    blank.optimizer.load_state_dict({"state": entries, "param_groups": groups})
+    _lay_out_as_parameters(blank.optimizer)
     per_epoch = meta["steps_per_epoch"]
     return blank.take(
         moment=Moment(meta["moment"], per_epoch),
@@ -59,4 +68,13 @@ def unpack(tensors: Mapping[str, Tensor], meta: Mapping[str, Any], blank: TrainS
         max_lr=meta["max_lr"],
         mask=Mask.from_tensors(parts["mask"]) if parts["mask"] else None,
         diverged=None if meta["diverged"] is None else Moment(meta["diverged"], per_epoch),
+        scaler=meta["scaler"],
     )
+
+
+def _lay_out_as_parameters(optimizer: Optimizer) -> None:
+    """Give loaded moments their parameter's memory layout (files have none): as fast as before, and the same bits."""
+    for parameter, entries in optimizer.state.items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                entries[key] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)

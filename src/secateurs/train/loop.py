@@ -11,6 +11,8 @@ from torch import Tensor
 
 from secateurs.core import Moment, Observation, Observer, Spec, TrainingError, TrainState
 from secateurs.how import Mask, enforce
+from secateurs.train.objective import objective
+from secateurs.train.precision import Arithmetic, check_precision
 from secateurs.train.settings import TrainSettings
 from secateurs.zoo import Dataset, build_model
 
@@ -22,9 +24,13 @@ def begin(
 
     Raises:
         DataError: when a batch is larger than the training data.
+        TrainingError: when the device does not have the precision asked for.
     """
+    check_precision(settings.precision, torch.device(device))
     network = build_model(model, data.input_shape, data.num_classes, init_seed).to(device)
-    start = Moment(0, data.train.steps_per_epoch(settings.batch_size))
+    if settings.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    start = Moment(0, settings.steps_per_epoch(data.train))
     return TrainState(network, settings.optimizer.build(network, settings.lr), start, start, settings.lr)
 
 
@@ -48,45 +54,55 @@ def train(
     is returned as a result.
 
     Raises:
-        TrainingError: when ``until`` lies before the state or after the last epoch.
+        TrainingError: when ``until`` lies before the state or after the last epoch, when the
+            state counts other epochs than the settings make of the data, or when the settings ask
+            for what the task or the device does not have.
     """
     end = Moment.parse(until, state.moment.steps_per_epoch)
     if end < state.moment or end.steps > settings.epochs * end.steps_per_epoch:
         raise TrainingError(
             f"cannot train until {end}: the state stands at {state.moment} and the run has {settings.epochs} epochs"
         )
-    state = state.take()
+    if settings.steps_per_epoch(data.train) != end.steps_per_epoch:
+        raise TrainingError(
+            f"the state counts {end.steps_per_epoch} steps an epoch, but batches of {settings.batch_size} make "
+            f"{settings.steps_per_epoch(data.train)}: train with the batch_size and drop_last that it began with"
+        )
     model, optimizer, task = state.model, state.optimizer, data.task
+    training_loss = objective(task, settings)
+    arithmetic = Arithmetic(settings, next(model.parameters()).device, state.scaler)
+    state = state.take()
     with ExitStack() as enforcement:
         if state.mask is not None:
             enforcement.enter_context(enforce(model, optimizer, Mask(state.mask)))
         model.train()
         while state.moment < end and state.diverged is None:
             epoch = state.moment.epoch
-            for group in optimizer.param_groups:
-                group["lr"] = settings.lr_at(state.moment, state.schedule_start, state.max_lr)
             losses: list[Tensor] = []
             batches = data.train.epoch(
                 epoch, settings.batch_size, order_seed, settings.augment, first_step=state.moment.step
             )
             for batch in batches:
+                rate = settings.lr_at(state.moment, state.schedule_start, state.max_lr)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
                 optimizer.zero_grad(set_to_none=True)
-                output = task.output(model, batch)
-                loss = task.loss(output, batch)
-                loss.backward()
-                optimizer.step()
+                output = arithmetic.output(task, model, batch)
+                loss = training_loss(output, batch)
+                arithmetic.step(loss, optimizer)
                 state.moment += 1
                 losses.append(loss.detach())
                 seen = Observation(state.moment, "step", model, task, batch, output.detach(), loss.detach())
                 for observer in observers:
                     observer(seen)
-                if state.moment == end:
-                    break
+                if state.moment == end or state.moment.step == 0:
+                    break  # At an epoch's end, too: what does not fill a last batch may be dropped.
             if not math.isfinite(float(torch.stack(losses).sum())):  # One look at the device an epoch.
                 state.diverged = state.moment
             elif state.moment.step == 0:
                 observe(state, data, observers)
         optimizer.zero_grad(set_to_none=True)
+    state.scaler = arithmetic.scaler_state()
     return state
 
 

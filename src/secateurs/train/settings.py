@@ -2,119 +2,73 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import nn
-from torch.optim import SGD, Optimizer
+from pydantic import Field, model_validator
 
 from secateurs.core import Moment
-from secateurs.zoo.data import Augmentation
+from secateurs.train.frozen import MomentText, Settings
+from secateurs.train.optimizers import OptimizerSettings, Sgd
+from secateurs.train.schedules import Exponential, OneCycle, Schedule, highest_factor
+from secateurs.zoo.data import Augmentation, ImageSet
 
-
-class Settings(BaseModel):
-    """Frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Sgd(Settings):
-    """Stochastic gradient descent with momentum; weight decay on all parameters (P0 appendix A)."""
-
-    name: Literal["sgd"] = "sgd"
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(5e-4, ge=0)
-    nesterov: bool = False
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Sgd:
-        if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs momentum > 0")
-        return self
-
-    def build(self, model: nn.Module, lr: float) -> Optimizer:
-        """The optimiser over all parameters of ``model``."""
-        return SGD(
-            model.parameters(),
-            lr=lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            nesterov=self.nesterov,
-        )
-
-
-class Exponential(Settings):
-    """The rate is multiplied by ``gamma`` after every epoch."""
-
-    name: Literal["exponential"] = "exponential"
-    gamma: float = Field(0.97, gt=0, le=1)
-
-    def factor(self, start: int, now: int, end: int) -> float:
-        """Rate at epoch ``now`` relative to epoch ``start``, in a schedule that ends at ``end``."""
-        del end
-        return float(self.gamma ** (now - start))
-
-
-class Cosine(Settings):
-    """Half a cosine from the start of the schedule to 0 at the run's end."""
-
-    name: Literal["cosine"] = "cosine"
-
-    def factor(self, start: int, now: int, end: int) -> float:
-        """Rate at epoch ``now`` relative to epoch ``start``, in a schedule that ends at ``end``."""
-        return (1 + math.cos(math.pi * (now - start) / max(1, end - start))) / 2
-
-
-class Linear(Settings):
-    """A straight line from the start of the schedule to 0 at the run's end."""
-
-    name: Literal["linear"] = "linear"
-
-    def factor(self, start: int, now: int, end: int) -> float:
-        """Rate at epoch ``now`` relative to epoch ``start``, in a schedule that ends at ``end``."""
-        return 1 - (now - start) / max(1, end - start)
-
-
-class Step(Settings):
-    """The rate is multiplied by ``gamma`` at each milestone (epochs of the whole run)."""
-
-    name: Literal["step"] = "step"
-    milestones: tuple[int, ...]
-    gamma: float = Field(0.1, gt=0, le=1)
-
-    def factor(self, start: int, now: int, end: int) -> float:
-        """Rate at epoch ``now`` relative to epoch ``start``, in a schedule that ends at ``end``."""
-        del end
-        return float(self.gamma ** sum(start < milestone <= now for milestone in self.milestones))
-
-
-class Constant(Settings):
-    """The rate stays."""
-
-    name: Literal["constant"] = "constant"
-
-    def factor(self, start: int, now: int, end: int) -> float:
-        """Always 1."""
-        del start, now, end
-        return 1.0
-
-
-Schedule = Annotated[Exponential | Cosine | Linear | Step | Constant, Field(discriminator="name")]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class TrainSettings(Settings):
-    """How a network is trained: P0's settings (appendix A) are the defaults where it has them."""
+    """How a network is trained: P0's settings (appendix A) are the defaults where it has them.
+
+    Attributes:
+        epochs, batch_size, augment: how much is seen, and how.
+        drop_last: leave out the examples that do not fill a last batch; others each epoch.
+        lr, optimizer, schedule: the maximum rate, and what becomes of it.
+        warm_up: the rate at step s is multiplied by s / W during the first W steps of the run, so
+            that the first step is one of rate 0 (as P2's authors have it). Epochs, or ``"30000it"``.
+            Steps are those of the run: pruning never starts it again.
+        label_smoothing: this share of each target is spread evenly over all classes.
+        temperature: the training loss is taken of logits / temperature (P3). Observers, signals
+            and evaluation see the logits themselves.
+        clip_norm: the gradient over all parameters is scaled down to this L2 norm; with a mask it
+            is the norm of what is left. Signals see the clipped gradient.
+        precision: of activations and gradients on the way (autocast); weights, the optimiser and
+            the loss stay in float32, and so do evaluation and signals. float16 scales its loss, and skips
+            steps that overflow.
+        channels_last: memory layout of weights and images; the same numbers up to rounding.
+    """
 
     epochs: int = Field(gt=0)
     batch_size: int = Field(128, gt=0)
     lr: float = Field(0.1, gt=0)
-    optimizer: Sgd = Sgd()
+    optimizer: OptimizerSettings = Sgd()
     schedule: Schedule = Exponential()
     augment: Augmentation = "none"
+    warm_up: MomentText = 0
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    temperature: float = Field(1.0, gt=0)
+    clip_norm: float | None = Field(None, gt=0)
+    precision: Precision = "float32"
+    channels_last: bool = False
+    drop_last: bool = False
+
+    @model_validator(mode="after")
+    def _warm_up_fits(self) -> Self:
+        if Moment.parse(self.warm_up, 1).steps and isinstance(self.schedule, OneCycle):
+            raise ValueError("warm_up: schedule one_cycle has its own rise (pct_start): leave warm_up at 0")
+        if "it" not in str(self.warm_up) and Moment.parse(self.warm_up, 1).steps > self.epochs:
+            raise ValueError(f"warm_up: {self.warm_up} is longer than the run of {self.epochs} epochs")
+        return self
+
+    def steps_per_epoch(self, examples: ImageSet) -> int:
+        """Optimiser steps in one epoch of ``examples``.
+
+        Raises:
+            DataError: when a batch is larger than the data.
+        """
+        steps = examples.steps_per_epoch(self.batch_size)
+        return len(examples) // self.batch_size if self.drop_last else steps
 
     def lr_at(self, now: Moment, start: Moment, max_lr: float) -> float:
-        """The learning rate of the epoch that ``now`` lies in, for a schedule anchored at ``start`` with ``max_lr``.
+        """The learning rate of the step after ``now``, for a schedule anchored at ``start`` with ``max_lr``.
 
         At the start of a run the anchor is step 0 and ``lr``; after pruning at t it is t and
         max(Lambda, LR(t)), and the same family goes on over the remaining epochs (P0 section 3).
@@ -123,7 +77,25 @@ class TrainSettings(Settings):
         >>> [settings.lr_at(Moment(step, 1), Moment(0, 1), 1.0) for step in range(4)]
         [1.0, 0.75, 0.5, 0.25]
         """
-        return max_lr * self.schedule.factor(start.epoch, now.epoch, self.epochs)
+        rate = max_lr * self.schedule.factor(start, now, self._end(now))
+        warm_up = Moment.parse(self.warm_up, now.steps_per_epoch).steps
+        return rate * now.steps / warm_up if now.steps < warm_up else rate
+
+    def highest_lr_from(self, now: Moment, start: Moment, max_lr: float) -> float:
+        """LR(t) as P0's max(Lambda, LR(t)) means it, a maximum: the highest rate from ``now`` = t on.
+
+        For a schedule that only falls it is the rate at t. Before the top of a one-cycle it is the
+        top's, and warm-up is left out: whoever is pruned on the way up goes on up, on the same way.
+
+        >>> settings = TrainSettings(epochs=4, lr=1.0, schedule="linear", warm_up=2)
+        >>> now, start = Moment(1, 1), Moment(0, 1)
+        >>> settings.lr_at(now, start, 1.0), settings.highest_lr_from(now, start, 1.0)
+        (0.375, 0.75)
+        """
+        return max_lr * highest_factor(self.schedule, start, now, self._end(now))
+
+    def _end(self, now: Moment) -> Moment:
+        return Moment(self.epochs * now.steps_per_epoch, now.steps_per_epoch)
 
 
 class Seeds(Settings):
