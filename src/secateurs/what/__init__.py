@@ -1,6 +1,16 @@
 """What to prune: pure functions that give every weight a score."""
 
-from secateurs.what.persample import sampled_gradients
-from secateurs.what.scores import SCORES, ScoreSpec, fisher, magnitude, random, score
+from secateurs.what.persample import Labels, PerSample
+from secateurs.what.scores import SCORES, ScoreSpec, fisher, fisher_empirical, magnitude, random, score
 
-__all__ = ["SCORES", "ScoreSpec", "fisher", "magnitude", "random", "sampled_gradients", "score"]
+__all__ = [
+    "SCORES",
+    "Labels",
+    "PerSample",
+    "ScoreSpec",
+    "fisher",
+    "fisher_empirical",
+    "magnitude",
+    "random",
+    "score",
+]

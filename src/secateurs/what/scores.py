@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, Task, did_you_mean, prunable
-from secateurs.what.persample import sampled_gradients
+from secateurs.what.persample import Labels, PerSample
 
 ScoreSpec = Spec
 """A score by name with its options, as data."""
@@ -47,7 +47,7 @@ def magnitude(
     mask: Mapping[str, Tensor] | None = None,
     generator: torch.Generator | None = None,
 ) -> Scores:
-    """|theta| (P0 section 3).
+    """``|theta|`` (P0 section 3).
 
     >>> net = nn.Linear(2, 1)
     >>> _ = nn.init.constant_(net.weight, -0.5)
@@ -75,23 +75,62 @@ def fisher(
     Raises:
         PruningError: without task, data or generator, or with a task that predicts no distribution.
     """
-    source = _explicit(generator, "fisher")
+    return _fisher("fisher", "sampled", model, task, batches, names, mask, _explicit(generator, "fisher"))
+
+
+def fisher_empirical(
+    model: nn.Module,
+    task: Task | None = None,
+    batches: Iterable[Batch] = (),
+    *,
+    names: Sequence[str] | None = None,
+    mask: Mapping[str, Tensor] | None = None,
+    generator: torch.Generator | None = None,
+) -> Scores:
+    """Diagonal of the empirical Fisher, E_(x,y) [(d log p(y|x) / d theta)^2] over the data's own labels y.
+
+    Another quantity than :func:`fisher`, and not an estimate of it: the two agree only where the
+    model predicts the data's distribution, and this one vanishes as the training data are fitted.
+    Gradients are taken per sample, squared, then averaged, in evaluation mode. Nothing is drawn.
+
+    Raises:
+        PruningError: without task or data, or with a task that predicts no distribution.
+    """
+    del generator
+    return _fisher("fisher_empirical", "true", model, task, batches, names, mask, None)
+
+
+def _fisher(
+    called: str,
+    labels: Labels,
+    model: nn.Module,
+    task: Task | None,
+    batches: Iterable[Batch],
+    names: Sequence[str] | None,
+    mask: Mapping[str, Tensor] | None,
+    generator: torch.Generator | None,
+) -> Scores:
     if task is None:
-        raise PruningError("fisher: pass the task; the score needs its predictive distribution")
+        raise PruningError(f"{called}: pass the task; the score needs its predictive distribution")
     weights = _weights(model, names)
     total = {name: torch.zeros_like(p) for name, p in weights.items()}
+    per_sample = PerSample(model, task, list(weights), labels=labels, generator=generator, mask=mask)
     seen = 0
-    for gradients in sampled_gradients(model, task, batches, list(weights), source, mask):
-        for name, g in gradients.items():
-            total[name] += g.square().sum(0)
-            n = len(g)
-        seen += n
+    for batch in batches:
+        for name, squares in per_sample.squares(batch).items():
+            total[name] += squares
+        seen += task.size(batch)
     if not seen:
-        raise PruningError("fisher: no data; pass batches of training examples, e.g. 10 per class")
+        raise PruningError(f"{called}: no data; pass batches of training examples, e.g. 10 per class")
     return {name: _masked(t / seen, name, mask) for name, t in total.items()}
 
 
-SCORES: dict[str, ScoreFn] = {"random": random, "magnitude": magnitude, "fisher": fisher}
+SCORES: dict[str, ScoreFn] = {
+    "random": random,
+    "magnitude": magnitude,
+    "fisher": fisher,
+    "fisher_empirical": fisher_empirical,
+}
 """The only place where a name means a score. A function of one's own of the same shape serves wherever a name does."""
 
 

@@ -1,7 +1,16 @@
 """When to prune: signals that are followed during training, and triggers that decide on them."""
 
 from secateurs.when.replay import replay
-from secateurs.when.signals import SIGNALS, FisherTrace, GradientNorms, KLUniform, TrainLoss, kl_uniform, signal_of
+from secateurs.when.signals import (
+    SIGNALS,
+    EmpiricalFisherTrace,
+    FisherTrace,
+    GradientNorms,
+    KLUniform,
+    TrainLoss,
+    kl_uniform,
+    signal_of,
+)
 from secateurs.when.triggers import (
     TRIGGERS,
     At,
@@ -20,6 +29,7 @@ __all__ = [
     "TRIGGERS",
     "At",
     "Below",
+    "EmpiricalFisherTrace",
     "FisherTrace",
     "GradientNorms",
     "KLUniform",

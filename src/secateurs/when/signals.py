@@ -26,7 +26,7 @@ from secateurs.core import (
     generator_for,
     prunable,
 )
-from secateurs.what import sampled_gradients
+from secateurs.what import Labels, PerSample
 
 Boundary = Literal["step", "epoch"]
 
@@ -50,8 +50,7 @@ class FisherTrace:
     details: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     def __post_init__(self) -> None:
-        if self.samples < 2 or self.batch_size < 1:
-            raise SignalError("fisher_trace: samples must be at least 2 and batch_size at least 1")
+        _check_sizes(self.name, self.samples, self.batch_size)
 
     def init(self, model: nn.Module) -> SignalState:
         """Nothing is carried from epoch to epoch but the last standard error."""
@@ -66,21 +65,61 @@ class FisherTrace:
         """
         if observation.boundary != "epoch":
             return state, None
-        o = observation
-        if not isinstance(o.task, Predicts):
-            raise SignalError(f"fisher_trace: {type(o.task).__name__} has no predictive distribution p(y | x)")
-        if o.probe is None or len(o.probe) < 2:
-            raise SignalError("fisher_trace: needs a probe of at least 2 training examples")
-        names = [name for name, p in o.model.named_parameters() if p.requires_grad]
-        generator = generator_for("fisher_trace", o.seed, o.moment.steps)
-        batches = o.probe.batches(self.batch_size, limit=self.samples)
-        norms = torch.cat(
-            [
-                torch.stack([g.flatten(1).square().sum(1) for g in chunk.values()]).sum(0)
-                for chunk in sampled_gradients(o.model, o.task, batches, names, generator)
-            ]
-        )
-        return {"standard_error": norms.std() / math.sqrt(len(norms))}, norms.mean()
+        return _trace(self.name, "sampled", self.samples, self.batch_size, observation)
+
+
+@dataclass(frozen=True)
+class EmpiricalFisherTrace:
+    """E_(x,y) [ ||grad log p(y|x; theta)||^2 ] over the data's own labels y, all trainable parameters.
+
+    The trace of the empirical Fisher: another quantity than :class:`FisherTrace`, whose y are
+    drawn from the model; it vanishes as the training data are fitted. Examples, mode, units and
+    ``standard_error`` are those of :class:`FisherTrace`; nothing is drawn.
+    """
+
+    samples: int = 512
+    batch_size: int = 128
+
+    name: ClassVar[str] = "fisher_trace_empirical"
+    every: ClassVar[Boundary] = "epoch"
+    reads: ClassVar[frozenset[str]] = frozenset({"probe"})
+    details: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.name, self.samples, self.batch_size)
+
+    def init(self, model: nn.Module) -> SignalState:
+        """Nothing is carried from epoch to epoch but the last standard error."""
+        del model
+        return {"standard_error": None}
+
+    def update(self, state: SignalState, observation: Observation) -> tuple[SignalState, Tensor | None]:
+        """Measure at an epoch's end.
+
+        Raises:
+            SignalError: without a probe of at least 2 examples, or a task without a predictive distribution.
+        """
+        if observation.boundary != "epoch":
+            return state, None
+        return _trace(self.name, "true", self.samples, self.batch_size, observation)
+
+
+def _check_sizes(name: str, samples: int, batch_size: int) -> None:
+    if samples < 2 or batch_size < 1:
+        raise SignalError(f"{name}: samples must be at least 2 and batch_size at least 1")
+
+
+def _trace(name: str, labels: Labels, samples: int, batch_size: int, o: Observation) -> tuple[SignalState, Tensor]:
+    """Mean and standard error of the squared norms of per-sample gradients."""
+    if not isinstance(o.task, Predicts):
+        raise SignalError(f"{name}: {type(o.task).__name__} has no predictive distribution p(y | x)")
+    if o.probe is None or len(o.probe) < 2:
+        raise SignalError(f"{name}: needs a probe of at least 2 training examples")
+    names = [name for name, p in o.model.named_parameters() if p.requires_grad]
+    generator = generator_for("fisher_trace", o.seed, o.moment.steps)
+    per_sample = PerSample(o.model, o.task, names, labels=labels, generator=generator)
+    norms = torch.cat([per_sample.squared_norms(batch) for batch in o.probe.batches(batch_size, limit=samples)])
+    return {"standard_error": norms.std() / math.sqrt(len(norms))}, norms.mean()
 
 
 @dataclass(frozen=True)
@@ -152,8 +191,9 @@ def kl_uniform(logits: Tensor) -> Tensor:
     """
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise SignalError(f"kl_uniform: needs logits [N, C] with C >= 2, got shape {list(logits.shape)}")
-    z = logits.float()
-    return z.logsumexp(-1) - z.mean(-1) - math.log(z.shape[-1])
+    z = logits if logits.dtype == torch.float64 else logits.float()
+    # logsumexp(z) - mean(z), from differences to the largest logit: exact wherever the logits stand.
+    return (-z.log_softmax(-1).mean(-1) - math.log(z.shape[-1])).clamp_min(0)
 
 
 @dataclass(frozen=True)
@@ -224,6 +264,7 @@ class TrainLoss:
 
 SIGNALS: dict[str, type[Signal]] = {
     "fisher_trace": FisherTrace,
+    "fisher_trace_empirical": EmpiricalFisherTrace,
     "kl_uniform": KLUniform,
     "gradient_norms": GradientNorms,
     "loss": TrainLoss,
