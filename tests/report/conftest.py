@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,3 +54,22 @@ def make_study() -> MakeStudy:
         return Study(**(fields | {"triggers": {"peak": "fires after the peak of tr(F)"}} | more))
 
     return make
+
+
+@pytest.fixture
+def several(make_study: MakeStudy) -> Study:
+    """Two settings, the second less accurate when dense and without a fit; a third moment, so that ranks exist."""
+    study = make_study(figure="P0, figure 4", needs={"peak": ["fisher_trace"]})
+    more = [
+        PrunedRun(seed, "net", "10ep", 10.0, 0.1, (GRID,), result(test)) for seed, test in enumerate((0.86, 0.87, 0.88))
+    ]
+    pruned = [*study.pruned, *more]
+    wide = [
+        dataclasses.replace(run, setting="wide <net>", summary={**result(0.92), "train_accuracy": 0.9})
+        for run in study.dense
+    ]
+    return dataclasses.replace(
+        study,
+        dense=[*study.dense, *wide],
+        pruned=[*pruned, *(dataclasses.replace(run, setting="wide <net>") for run in pruned)],
+    )

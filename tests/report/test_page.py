@@ -111,6 +111,7 @@ def test_files_of_a_report(make_study, tmp_path) -> None:
     more = [dataclasses.replace(run, density=0.05) for run in study.pruned]
     written = write_report(dataclasses.replace(study, pruned=[*study.pruned, *more]), tmp_path / "out")
     assert written.page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert [path.name for path in written.figures] == ["figure-1.png", "figure-2.png"]
+    together = ["overview-fisher_trace.png", "overview-kl_uniform.png"]
+    assert [path.name for path in written.figures] == [*together, "figure-1.png", "figure-2.png"]
     assert all(path.is_file() for path in (*written.figures, *written.tables))
     assert [path.name for path in write_report(study, tmp_path / "one").figures] == ["figure.png"]

@@ -8,23 +8,22 @@ import io
 
 import pytest
 
-from secateurs.report import COLUMNS, find, tables, to_csv, write_tables
+from secateurs.report import COLUMNS, columns_of, find, tables, to_csv, write_tables
 
 
-def test_every_row_has_exactly_the_columns(make_study) -> None:
-    study = make_study()
-    made = tables(study, find(study))
-    assert set(made) == set(COLUMNS)
+def test_every_row_has_exactly_the_columns(several) -> None:
+    made, columns = tables(several, find(several)), columns_of(several)
+    assert set(made) == set(columns) == {"overview", *COLUMNS}
     for name, rows in made.items():
         assert rows, name
         for row in rows:
-            assert set(row) == set(COLUMNS[name]), name
+            assert set(row) == set(columns[name]), name
 
 
 def test_csv_keeps_every_digit(make_study, tmp_path) -> None:
     study = make_study()
     files = write_tables(study, find(study), tmp_path)
-    assert sorted(path.stem for path in files) == sorted(COLUMNS)
+    assert sorted(path.stem for path in files) == sorted(columns_of(study))
     rows = list(csv.DictReader(io.StringIO((tmp_path / "runs.csv").read_text())))
     assert len(rows) == len(study.dense) + len(study.pruned)
     assert float(rows[3]["validation_accuracy"]) == study.pruned[0].summary["validation_accuracy"]
@@ -45,7 +44,7 @@ def test_only_columns_named_seconds_follow_the_clock(make_study) -> None:
         ],
         pruned=[dataclasses.replace(run, summary={**run.summary, "seconds": 98.0}) for run in study.pruned],
     )
-    for name, columns in COLUMNS.items():
+    for name, columns in columns_of(study).items():
         timeless = [column for column in columns if not column.startswith("seconds")]
         first, second = (
             [{column: row[column] for column in timeless} for row in tables(s, find(s))[name]] for s in (study, slow)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -63,6 +65,30 @@ def test_in_a_terminal_running_jobs_have_a_line() -> None:
         assert left.fields["count"] == "2/2 jobs"
     assert "epoch 1/4 loss 0.500" in " ".join(text(live).split())
     assert "dense [bold]0" in text(live)
+
+
+def test_what_needs_a_failed_job_leaves_the_bar() -> None:
+    (root, other), plain = jobs(2), console(False)
+    first = Job("train", 1, {"i": 7}, inputs={"dense": root}, cost=3.0)
+    second = Job("train", 1, {"i": 8}, inputs={"first": first}, cost=3.0)
+    late = Job("train", 1, {"i": 9}, inputs={"dense": root}, cost=3.0)
+    with Progress(plain, [root, other, first, second]) as listener:
+        listener(Failed(root, "no memory"))
+        listener(Grown((late,)))
+        listener(Finished(other, 1.0))
+        (left,) = listener._bars.tasks
+        assert (left.completed, left.total) == (4.0, 4.0)
+    assert text(plain).splitlines() == [
+        "[1/4] dense [bold]0 FAILED: no memory",
+        "2 jobs skipped: what they need failed",
+        "1 job skipped: what it needs failed",
+        "[5/5] dense [bold]1: 1.0 s",
+    ]
+
+
+def test_drawing_is_not_loaded_before_something_is_drawn() -> None:
+    code = "import sys, secateurs.report.terminal as t; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_no_jobs_at_all() -> None:

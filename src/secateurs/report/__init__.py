@@ -1,28 +1,59 @@
 """The report: rows of a study become figures, tables, sentences and one self-contained HTML page.
 
 It never touches a network: it is given plain rows (:class:`Study`), works out what they show
-(:func:`find`) and writes it down for a person (:func:`write_report`, :func:`show`). ``Progress``
+(:func:`find`) and writes it down for a person (:func:`write_report`, :func:`show`), and two studies
+side by side (:func:`compare`, :func:`write_comparison`). ``Progress``
 shows a graph of jobs at work in a terminal.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from secateurs.report.changes import Change, changes
+from secateurs.report.compare import Comparison, Pair, compare
+from secateurs.report.comparison import render_comparison, write_comparison
 from secateurs.report.curves import CurvePoint, SignalCurve, SignalPeak, Spread
-from secateurs.report.figure import draw, save, svg
+from secateurs.report.differences import Difference
 from secateurs.report.findings import Divergence, Findings, find
 from secateurs.report.page import Written, render, write_report
+from secateurs.report.rank import Correlation, ranks, spearman
 from secateurs.report.regret import Choice, TriggerResult, bootstrap_interval
 from secateurs.report.rows import GRID, DenseRun, Provenance, PrunedRun, Study
 from secateurs.report.sentences import summary
-from secateurs.report.tables import COLUMNS, tables, to_csv, write_tables
-from secateurs.report.terminal import Progress, show
+from secateurs.report.tables import COLUMNS, columns_of, tables, to_csv, write_tables
+from secateurs.report.terminal import Progress, show, show_comparison
+
+if TYPE_CHECKING:
+    from secateurs.report.canvas import save, svg
+    from secateurs.report.figure import draw
+    from secateurs.report.multiples import draw_learning_rate, draw_panels
+
+_DRAWING = {
+    **{"save": "canvas", "svg": "canvas", "draw": "figure"},
+    **{"draw_learning_rate": "multiples", "draw_panels": "multiples"},
+}
+"""Names that are imported when they are first asked for: matplotlib is slow to load, and few ask."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DRAWING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_DRAWING[name]}"), name)
+
 
 __all__ = [
     "COLUMNS",
     "GRID",
+    "Change",
     "Choice",
+    "Comparison",
+    "Correlation",
     "CurvePoint",
     "DenseRun",
+    "Difference",
     "Divergence",
     "Findings",
+    "Pair",
     "Progress",
     "Provenance",
     "PrunedRun",
@@ -33,15 +64,25 @@ __all__ = [
     "TriggerResult",
     "Written",
     "bootstrap_interval",
+    "changes",
+    "columns_of",
+    "compare",
     "draw",
+    "draw_learning_rate",
+    "draw_panels",
     "find",
+    "ranks",
     "render",
+    "render_comparison",
     "save",
     "show",
+    "show_comparison",
+    "spearman",
     "summary",
     "svg",
     "tables",
     "to_csv",
+    "write_comparison",
     "write_report",
     "write_tables",
 ]

@@ -16,6 +16,7 @@ from secateurs.report.curves import (
     signal_curve,
     signal_peak,
 )
+from secateurs.report.rank import Correlation, Part, correlations
 from secateurs.report.regret import TriggerResult, trigger_result
 from secateurs.report.rows import GRID, DenseRun, PrunedRun, Study, number
 
@@ -35,6 +36,8 @@ class Findings:
 
     ``early_gain``: test accuracy at the best moment - at the last one of the grid, paired by seed.
     ``run_seconds``: mean seconds of a dense run; ``seconds``: of these, on measuring each signal.
+    ``learning_rate``: of the dense run that got furthest (seeds share it). ``dense_runs``,
+    ``pruned_runs``: the rows that all this is from.
     """
 
     setting: str
@@ -54,6 +57,10 @@ class Findings:
     missing: tuple[str, ...]
     run_seconds: float | None
     seconds: dict[str, float]
+    correlations: tuple[Correlation, ...]
+    learning_rate: SignalCurve | None
+    dense_runs: tuple[DenseRun, ...]
+    pruned_runs: tuple[PrunedRun, ...]
 
     @property
     def fits(self) -> bool | None:
@@ -67,6 +74,10 @@ class Findings:
     def peaks_of(self, name: str) -> tuple[SignalPeak, ...]:
         """The peaks of the signal ``name``, one per seed that measured it."""
         return tuple(peak for peak in self.peaks if peak.signal == name)
+
+    def correlation(self, name: str, part: Part) -> Correlation | None:
+        """The rank correlation of the signal ``name`` with accuracy on ``part``; None when there is none."""
+        return next((each for each in self.correlations if (each.signal, each.part) == (name, part)), None)
 
 
 def find(study: Study) -> tuple[Findings, ...]:
@@ -100,11 +111,17 @@ def _findings(study: Study, dense: Sequence[DenseRun], pruned: Sequence[PrunedRu
         early_gain=_early_gain(pruned, best, curve),
         signals=tuple(item for item in curves if item is not None),
         peaks=tuple(item for item in peaks if item is not None),
-        triggers=tuple(trigger_result(name, text, dense, pruned) for name, text in study.triggers.items()),
+        triggers=tuple(
+            trigger_result(name, text, dense, pruned, study.needs.get(name)) for name, text in study.triggers.items()
+        ),
         diverged=_diverged(dense, pruned),
         missing=_missing(dense, pruned),
         run_seconds=None if times is None else times.mean,
         seconds={name: cost for name in study.signals if (cost := _seconds(dense, name)) is not None},
+        correlations=correlations(dense, pruned, study.signals),
+        learning_rate=signal_curve([max(dense, key=lambda run: len(run.log))], "lr"),
+        dense_runs=tuple(dense),
+        pruned_runs=tuple(pruned),
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from secateurs.report.curves import Spread
-from secateurs.report.rows import GRID, DenseRun, PrunedRun
+from secateurs.report.rows import GRID, DenseRun, PrunedRun, number
 
 FEW_SEEDS = 5
 """Below this many seeds a bootstrap interval says little, and the report says so."""
@@ -44,7 +44,8 @@ class TriggerResult:
     """A trigger over all seeds; ``never`` are the seeds on which it did not fire.
 
     ``regret`` and ``cost`` are over the seeds that have one; ``interval`` is the 95 % bootstrap
-    interval of the mean regret, None for fewer than two regrets.
+    interval of the mean regret, None for fewer than two regrets. ``seconds_share``: the part of a
+    dense run's seconds that went into the signals the trigger reads, None when it is not known.
     """
 
     trigger: str
@@ -54,6 +55,7 @@ class TriggerResult:
     regret: Spread | None
     interval: tuple[float, float] | None
     cost: Spread | None
+    seconds_share: float | None = None
 
     @property
     def lost(self) -> tuple[int, ...]:
@@ -96,10 +98,33 @@ def best_epoch_for(seed: int, grid: Sequence[PrunedRun]) -> float | None:
     return min(means, key=lambda epoch: (-means[epoch], epoch)) if means else None
 
 
-def trigger_result(trigger: str, meaning: str, dense: Sequence[DenseRun], pruned: Sequence[PrunedRun]) -> TriggerResult:
+def seconds_share(dense: Sequence[DenseRun], signals: Sequence[str]) -> float | None:
+    """What share of a dense run's seconds went into measuring ``signals``: mean over the runs.
+
+    Of no signals it is 0. Runs without seconds, or without those of one of the signals, do not
+    count; None when none is left.
+    """
+    shares = []
+    for run in dense:
+        whole = number(run.summary, "seconds")
+        each = [run.series(f"seconds/{signal}")[1] for signal in signals]
+        if whole and all(each):
+            shares.append(sum(sum(times) for times in each) / whole)
+    spread = Spread.of(shares)
+    return 0.0 if not signals else None if spread is None else spread.mean
+
+
+def trigger_result(
+    trigger: str,
+    meaning: str,
+    dense: Sequence[DenseRun],
+    pruned: Sequence[PrunedRun],
+    needs: Sequence[str] | None = None,
+) -> TriggerResult:
     """Judge one trigger on the runs of one setting and density.
 
-    ``pruned`` holds all pruned runs: those of the grid and those that triggers chose.
+    ``pruned`` holds all pruned runs: those of the grid and those that triggers chose. ``needs`` are
+    the signals that the trigger reads; None when that is not known.
     """
     grid = [run for run in pruned if GRID in run.chosen_by]
     on_grid = {(run.seed, run.epoch): run for run in grid}
@@ -133,4 +158,5 @@ def trigger_result(trigger: str, meaning: str, dense: Sequence[DenseRun], pruned
         regret=Spread.of(regrets),
         interval=bootstrap_interval(regrets),
         cost=Spread.of(choice.cost for choice in choices),
+        seconds_share=None if needs is None else seconds_share(dense, needs),
     )

@@ -103,12 +103,16 @@ class Provenance:
 class Study:
     """A whole study. ``triggers`` maps each trigger's name to what it does, in words.
 
+    ``needs`` says which signals each trigger reads: their time is what the trigger costs (a trigger
+    that is not in it has no known cost in time). ``figure`` is the paper's figure that the study
+    regenerates, e.g. "P0, figure 5".
+
     A trigger without a pruned run on some seed never fired there: a run whose job failed is given
     with an empty summary, so that the two are not taken for one another.
 
     Raises:
         DataError: no dense run, a run given twice, a pruned run without its dense run, or a
-            trigger that is not in ``triggers``.
+            trigger in a run or in ``needs`` that is not in ``triggers``.
     """
 
     title: str
@@ -119,6 +123,8 @@ class Study:
     provenance: Provenance = field(default_factory=Provenance)
     citation: str = ""
     notes: Sequence[str] = ()
+    figure: str = ""
+    needs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.dense:
@@ -135,3 +141,7 @@ class Study:
             for name in run.chosen_by:
                 if name != GRID and name not in self.triggers:
                     raise DataError(f"{where}: unknown trigger {name!r}{did_you_mean(name, [GRID, *self.triggers])}")
+        for name in self.needs:
+            if name not in self.triggers:
+                unknown = f"unknown trigger {name!r}{did_you_mean(name, self.triggers)}"
+                raise DataError(f"study {self.title!r}: needs: {unknown}")

@@ -17,6 +17,12 @@ BARELY = 0.02
 
 FEW = f"With fewer than {FEW_SEEDS} seeds the interval says little."
 
+REGRET = (
+    "Regret: test accuracy at the moment that did best on the other seeds' validation data, minus test accuracy "
+    "at the trigger's moment, in percentage points; negative means that the trigger did better. "
+    "Cost: the dense network's test accuracy minus the pruned one's."
+)
+
 
 def heading(findings: Findings) -> str:
     """The setting and how much of the network is removed."""
@@ -160,14 +166,7 @@ def regret_note(findings: Findings) -> str:
     count = len(findings.seeds)
     if count < 2:
         return "One seed only: the best moment is judged on the other seeds, so a regret needs at least two seeds."
-    said = (
-        "Regret: test accuracy at the moment that did best on the other seeds' validation data, minus test accuracy "
-        "at the trigger's moment, in percentage points; negative means that the trigger did better. "
-        "Cost: the dense network's test accuracy minus the pruned one's."
-    )
-    if count < FEW_SEEDS:
-        said += f" {FEW}"
-    return said
+    return f"{REGRET} {FEW}" if count < FEW_SEEDS else REGRET
 
 
 def fit_sentence(findings: Findings) -> str:

@@ -11,12 +11,11 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from secateurs.report import overview
 from secateurs.report.curves import Spread
 from secateurs.report.findings import Findings
+from secateurs.report.overview import Row, Value
 from secateurs.report.rows import Study, number
-
-Value = str | int | float | bool | None
-Row = dict[str, Value]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "runs": (
@@ -28,6 +27,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("setting", "density", "epoch", "moment"),
         *("seeds", "test_mean", "test_sd", "validation_mean", "validation_sd", "best"),
     ),
+    "correlations": ("setting", "density", "signal", "part", "moments", "seeds", "mean", "sd", "low", "high"),
     "peaks": ("setting", "density", "signal", "seed", "epoch", "value", "place", "drop"),
     "triggers": (
         *("setting", "density", "trigger", "fired", "never", "lost", "regret_mean", "regret_sd"),
@@ -38,15 +38,22 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("test_accuracy", "best_epoch", "regret", "cost"),
     ),
 }
-"""The tables by name, and the columns of each."""
+"""The tables by name, and the columns of each; ``overview`` has columns that follow from the study."""
+
+
+def columns_of(study: Study) -> dict[str, tuple[str, ...]]:
+    """Every table of this study and its columns: those of :data:`COLUMNS` and ``overview``."""
+    return {"overview": overview.columns(study), **COLUMNS}
 
 
 def tables(study: Study, found: Sequence[Findings]) -> dict[str, list[Row]]:
     """All tables of a study by name: its runs and signals as they are, and what was found."""
     return {
+        "overview": overview.rows(study, found),
         "runs": _runs(study),
         "signals": _signals(study),
         "curve": [row for item in found for row in _curve(item)],
+        "correlations": [row for item in found for row in _correlations(item)],
         "peaks": [row for item in found for row in _peaks(item)],
         "triggers": [row for item in found for row in _triggers(item)],
         "choices": [row for item in found for row in _choices(item)],
@@ -69,10 +76,10 @@ def to_csv(rows: Sequence[Mapping[str, Value]], columns: Sequence[str]) -> str:
 def write_tables(study: Study, found: Sequence[Findings], folder: Path) -> list[Path]:
     """Write every table as ``<folder>/<name>.csv``; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    written, columns = [], columns_of(study)
     for name, rows in tables(study, found).items():
         path = folder / f"{name}.csv"
-        path.write_text(to_csv(rows, COLUMNS[name]), encoding="utf-8")
+        path.write_text(to_csv(rows, columns[name]), encoding="utf-8")
         written.append(path)
     return written
 
@@ -124,6 +131,18 @@ def _curve(found: Findings) -> list[Row]:
             "best": point == found.best,
         }
         for point in found.curve
+    ]
+
+
+def _correlations(found: Findings) -> list[Row]:
+    return [
+        {
+            **_where(found),
+            **{"signal": each.signal, "part": each.part, "moments": each.moments, "seeds": each.spread.n},
+            **{"mean": each.spread.mean, "sd": each.spread.sd},
+            **{"low": each.interval and each.interval[0], "high": each.interval and each.interval[1]},
+        }
+        for each in found.correlations
     ]
 
 

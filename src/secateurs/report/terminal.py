@@ -1,157 +1,31 @@
-"""In a terminal: a graph of jobs at work, and afterwards what a study found."""
+"""In a terminal: a graph of jobs at work, and afterwards what a study, or two, came to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Sequence
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from secateurs.jobs import (
-    Event,
-    Failed,
-    Finished,
-    Grown,
-    Job,
-    Reused,
-    Started,
-    Waiting,
-    Warned,
-)
-from secateurs.jobs import Progress as Step
+from secateurs.report import glance
+from secateurs.report.cells import choice_cell, correlation_cell, loss_cell, peak_cell, regret_cell, share_cell
+from secateurs.report.compare import Comparison
+from secateurs.report.comparison import cells, pairing, title
 from secateurs.report.findings import Findings
-from secateurs.report.rows import number
+from secateurs.report.layout import names
+from secateurs.report.progress import Progress
 from secateurs.report.sentences import heading, summary
-from secateurs.report.words import number_of, percent, plural
+from secateurs.report.words import NOTHING, number_of, percent, signal_name
 
-
-class Progress:
-    """A listener for ``jobs.run``: an overall bar (weighted by cost) and a line per running job.
-
-    Where the console is no terminal it prints one plain line per finished job instead. Failures and
-    warnings are printed as they come, in both.
-
-    >>> console = Console(force_terminal=False, width=80)
-    >>> job = Job("train", 1, {}, label="dense, seed 0")
-    >>> with Progress(console, [job]) as listener:
-    ...     listener(Started(job))
-    ...     listener(Finished(job, 1.5))
-    [1/1] dense, seed 0: 1.5 s
-    """
-
-    def __init__(self, console: Console, jobs: Iterable[Job]) -> None:
-        known = {job.key: job for job in jobs}
-        self._console = console
-        self._keys = set(known)
-        self._cost = sum(job.cost for job in known.values())
-        self._over: set[str] = set()
-        self._done = 0.0
-        self._reused = 0
-        self._running: dict[str, float] = {}
-        self._rows: dict[str, TaskID] = {}
-        self._bars = Bars(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=18),
-            TextColumn("{task.fields[count]}", markup=False),
-            TextColumn("{task.fields[note]}", markup=False, style="dim"),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            transient=True,
-            speed_estimate_period=600.0,
-            disable=not console.is_terminal,
-        )
-        self._all = self._bars.add_task("all jobs", total=self._cost or None, count="", note="")
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-        self._tell_reused()
-
-    def __call__(self, event: Event) -> None:
-        """Take one event in."""
-        match event:
-            case Started(job):
-                self._tell_reused()
-                self._row(job, note="")
-            case Waiting(job):
-                self._row(job, note="another process runs it")
-            case Step(job, fields):
-                self._step(job, fields)
-            case Finished(job, seconds):
-                self._end(job, ran=True)
-                self._tell(f"{self._counted()} {job.label}: {seconds:.1f} s", live=False)
-            case Reused(job):
-                self._reused += job.key not in self._over
-                self._end(job, ran=False)
-            case Failed(job, message):
-                self._end(job, ran=True)
-                self._tell(f"{self._counted()} {job.label} FAILED: {message}", style="red")
-            case Warned(job, text):
-                self._tell(f"warning: {job.label}: {text}", style="yellow")
-            case Grown(jobs):
-                new = {job.key: job for job in jobs if job.key not in self._keys}
-                self._keys |= set(new)
-                self._cost += sum(job.cost for job in new.values())
-        self._refresh()
-
-    def _row(self, job: Job, note: str) -> None:
-        self._running.setdefault(job.key, 0.0)
-        if job.key in self._rows:
-            self._bars.update(self._rows[job.key], note=note)
-        else:
-            self._rows[job.key] = self._bars.add_task(job.label, total=None, count="", note=note)
-
-    def _step(self, job: Job, fields: Mapping[str, Any]) -> None:
-        epoch, epochs, loss = (number(fields, name) for name in ("epoch", "epochs", "loss"))
-        self._row(job, note="" if loss is None else f"loss {loss:.3f}")
-        if epoch is not None and epochs:
-            self._running[job.key] = job.cost * min(epoch / epochs, 1.0)
-            count = f"epoch {number_of(epoch)}/{number_of(epochs)}"
-            self._bars.update(self._rows[job.key], total=epochs, completed=epoch, count=count)
-
-    def _end(self, job: Job, *, ran: bool) -> None:
-        """Close a job's line. What was there already leaves the bar's total, so as not to flatter its speed."""
-        self._running.pop(job.key, None)
-        if job.key in self._rows:
-            self._bars.remove_task(self._rows.pop(job.key))
-        if job.key in self._over:
-            return
-        self._over.add(job.key)
-        self._done += job.cost if ran else 0.0
-        self._cost -= 0.0 if ran else job.cost
-
-    def _counted(self) -> str:
-        return f"[{len(self._over)}/{len(self._keys)}]"
-
-    def _refresh(self) -> None:
-        done = self._done + sum(self._running.values())
-        count = f"{len(self._over)}/{len(self._keys)} jobs"
-        self._bars.update(self._all, total=self._cost or None, completed=done, count=count)
-
-    def _tell_reused(self) -> None:
-        if self._reused:
-            self._tell(f"{plural(self._reused, 'job')} done before, not run again")
-            self._reused = 0
-
-    def _tell(self, text: str, *, style: str = "", live: bool = True) -> None:
-        """Print a line; with ``live=False`` only where there are no bars that say it."""
-        if live or not self._console.is_terminal:
-            self._console.print(Text(text, style=style), soft_wrap=True)
+__all__ = ["Progress", "show", "show_comparison"]
 
 
 def show(found: Sequence[Findings], console: Console) -> None:
-    """Print what a study found: the curve of each setting, then its findings in sentences."""
+    """Print what a study found: all settings at a glance, then the curve and the findings of each."""
+    if len(found) > 1:
+        _glance(found, console)
     for findings in found:
         console.print(Text(heading(findings), style="bold"))
         table = Table(box=SIMPLE)
@@ -165,8 +39,73 @@ def show(found: Sequence[Findings], console: Console) -> None:
         count = findings.dense.n if findings.dense else 0
         table.add_row("dense", percent(findings.dense), percent(findings.dense_validation), str(count))
         console.print(table)
-        for sentence in summary(findings):
-            grid = Table.grid(padding=(0, 1))
-            grid.add_row("-", Text(sentence))
-            console.print(grid)
-        console.print()
+        _say(summary(findings), console)
+
+
+def _glance(found: Sequence[Findings], console: Console) -> None:
+    table = Table(box=SIMPLE)
+    for name in ("setting", "dense", "best epoch", "pruned there", "loss, points", "fits"):
+        table.add_column(name, justify="left" if name == "setting" else "right")
+    for name, each in zip(names(found), found, strict=True):
+        best = each.best
+        epoch, test = (NOTHING, None) if best is None else (number_of(best.epoch), best.test)
+        fits = NOTHING if each.fits is None else "yes" if each.fits else "no"
+        table.add_row(Text(name), percent(each.dense), epoch, percent(test), loss_cell(each), fits)
+    console.print(Text("Overview", style="bold"))
+    console.print(table)
+    signals = dict.fromkeys(curve.signal for each in found for curve in each.signals)
+    if signals:
+        table = Table(box=SIMPLE)
+        for title in ("setting", "signal", "peak at epoch", "rank correlation, validation"):
+            table.add_column(title, justify="left" if title in ("setting", "signal") else "right")
+        for signal in signals:
+            for name, each in zip(names(found), found, strict=True):
+                if each.signal(signal) is not None:
+                    correlation = correlation_cell(each, signal, "validation")
+                    table.add_row(Text(name), Text(signal_name(signal)), peak_cell(each, signal), correlation)
+        console.print(table)
+    triggers = dict.fromkeys(result.trigger for each in found for result in each.triggers)
+    if triggers:
+        table = Table(box=SIMPLE)
+        for title in ("setting", "trigger", "pruned at epoch", "regret, points (95 % interval)", "time"):
+            table.add_column(title, justify="left" if title in ("setting", "trigger") else "right")
+        for trigger in triggers:
+            for name, each in zip(names(found), found, strict=True):
+                for result in each.triggers:
+                    if result.trigger == trigger:
+                        shown = choice_cell(result), regret_cell(result), share_cell(result.seconds_share)
+                        table.add_row(Text(name), Text(trigger), *shown)
+        console.print(table)
+    _say(glance.summary(found), console)
+
+
+def _say(said: Sequence[str], console: Console) -> None:
+    for sentence in said:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row("-", Text(sentence))
+        console.print(grid)
+    console.print()
+
+
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """Print both studies side by side, and what differs in their recipes."""
+    a, b = comparison.names
+    console.print(Text(f"A: {a}\nB: {b}"))
+    for pair in comparison.pairs:
+        console.print(Text(f"\n{title(pair)}", style="bold"))
+        table = Table(box=SIMPLE)
+        for name in ("", "A", "B", "B minus A", "95 % interval"):
+            table.add_column(name, justify="right" if name else "left")
+        for each in pair.differences:
+            table.add_row(Text(each.quantity), *cells(each))
+        console.print(table)
+        console.print(Text(pairing(pair)))
+    for side, lone in zip(comparison.names, (comparison.only_a, comparison.only_b), strict=True):
+        for findings in lone:
+            console.print(Text(f"Only in {side}: {heading(findings)}"))
+    console.print(
+        Text("\nWhat differs in the recipes" if comparison.recipe else "\nThe recipes do not differ.", style="bold")
+    )
+    for change in comparison.recipe:
+        path = f"{change.path}: " if change.path else ""
+        console.print(Text(f"  {path}{change.a or NOTHING} → {change.b or NOTHING}"), soft_wrap=True)
