@@ -18,9 +18,10 @@ from rich.table import Table
 from secateurs.core import RecipeError, SecateursError, TrainingError
 from secateurs.jobs import Engine, Processes, Serial, run
 from secateurs.papers import p0_early_periods
-from secateurs.report import find
+from secateurs.report import compare as compare_studies
+from secateurs.report import find, show_comparison, write_comparison
 from secateurs.report.terminal import Progress, show
-from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, load_recipe, shipped
+from secateurs.studies import EarlyPeriods, Sweep, load_recipe, shipped
 from secateurs.studies.estimate import estimate
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.studies.recipe import scales_of
@@ -48,7 +49,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many jobs, epoc
 def demo(out: Out = None, workers: Workers = None, device: Device = "cpu", dry_run: DryRun = False) -> None:
     """Study early pruning on real handwritten digits: about a minute on two cores, no download."""
     recipe = load_recipe("demo", "demo")
-    _study(recipe, "demo", out or Path("secateurs-demo"), workers, device, dry_run)
+    _study(recipe, "demo", out or Path("secateurs-demo"), None, workers, device, dry_run)
 
 
 @app.command("run")
@@ -58,6 +59,10 @@ def run_recipe(
     scale: Annotated[str | None, typer.Option(help="paper, small or smoke, as the recipe has them.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override, e.g. train.lr=0.3; repeatable.")] = None,
     out: Out = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Folder of results that studies share.", show_default="the study's own"),
+    ] = None,
     workers: Workers = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
@@ -66,7 +71,7 @@ def run_recipe(
     loaded = load_recipe(recipe, scale, [*(settings or []), *(set_ or [])])
     name = recipe + (f"@{scale}" if scale else "")
     folder = out or Path("secateurs-runs") / name.removesuffix(".yaml").replace("/", "-").replace("@", "-")
-    _study(loaded, name, folder, workers, device, dry_run)
+    _study(loaded, name, folder, store, workers, device, dry_run)
 
 
 @app.command()
@@ -74,8 +79,7 @@ def status(folder: Annotated[Path, typer.Argument(help="Folder of a study.")]) -
     """Show how far a study is: jobs done, running, interrupted, still to come."""
     study = StudyFolder(folder)
     ordered = study.ordered()
-    plan = EarlyPeriodsStudy(ordered.recipe, ordered.device)
-    jobs = [*plan.dense.values(), *(choice.job for choice in plan.choices(study.store))]
+    jobs = Sweep(ordered.recipe, ordered.device).jobs(study.store)
     states = {job.key: study.store.entry(job).state for job in jobs}
     counts = Counter(states.values())
     console.print(f"[bold]{escape(ordered.name)}[/]: {counts['done']} of {len(jobs)} jobs done")
@@ -97,6 +101,39 @@ def report(folder: Annotated[Path, typer.Argument(help="Folder of a study, finis
 
 
 @app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="Folder of a study.")],
+    second: Annotated[Path, typer.Argument(help="Folder of another one.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the comparison.")] = Path("secateurs-comparison"),
+) -> None:
+    """Compare two studies: what differs in their recipes, best moments, accuracies and regrets."""
+    folders = [StudyFolder(folder) for folder in (first, second)]
+    a, b = (p0_early_periods.study_of(folder.ordered(), folder.store) for folder in folders)
+    comparison = compare_studies(a, b, names=(str(first), str(second)))
+    written = write_comparison(comparison, out)
+    show_comparison(comparison, console)
+    console.print(f"comparison: [bold]{escape(str(written.page))}[/]", soft_wrap=True)
+
+
+@app.command()
+def clean(
+    folder: Annotated[Path, typer.Argument(help="Folder of a study.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only counted.")] = False,
+) -> None:
+    """Remove results that the study's recipe, as it was last run, no longer needs."""
+    study = StudyFolder(folder)
+    ordered = study.ordered()
+    needed = Sweep(ordered.recipe, ordered.device).jobs(study.store)
+    spare = len(study.store.entries()) - sum(study.store.entry(job).path.exists() for job in needed)
+    if not yes:
+        console.print(
+            f"{spare} results in {escape(str(study.store.root))} are not needed by this study; --yes removes them"
+        )
+        return
+    console.print(f"{spare} results removed, {study.store.gc(needed) / 2**20:.1f} MiB freed")
+
+
+@app.command()
 def recipes(name: Annotated[str | None, typer.Argument(help="Show this recipe's text.")] = None) -> None:
     """List the shipped recipes with their scales, or show one to copy from."""
     known = shipped()
@@ -112,21 +149,24 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Show this recipe's 
     console.print(table)
 
 
-def _study(recipe: EarlyPeriods, name: str, out: Path, workers: int | None, device: str, dry_run: bool) -> None:
+def _study(
+    recipe: EarlyPeriods, name: str, out: Path, store: Path | None, workers: int | None, device: str, dry_run: bool
+) -> None:
     devices = _devices(device)
-    plan = EarlyPeriodsStudy(recipe, device=torch.device(devices[0]).type)
+    plan = Sweep(recipe, device=torch.device(devices[0]).type)
     workers = workers or (len(devices) if devices[0] != "cpu" else os.cpu_count() or 1)
     if dry_run:
         size = estimate(plan, devices[0])
         console.print(
             f"{escape(name)}: {size.jobs} jobs, and up to {size.later} more where triggers fire; "
             f"{size.epochs:g} epochs; about {_duration(size.seconds / workers)} of training with {workers} "
-            f"worker{'s' if workers > 1 else ''} on {escape(device)}, judged by {size.steps} steps timed just now",
+            f"worker{'s' if workers > 1 else ''} on {escape(device)}, judged by a few steps timed just now",
             highlight=False,
         )
         return
-    folder = StudyFolder(out, create=True)
-    folder.order(Ordered(recipe, name, plan.device, shlex.join(["secateurs", *sys.argv[1:]])))
+    command = shlex.join(["secateurs", *sys.argv[1:]])
+    ordered = Ordered(recipe, name, plan.device, command, str(store.resolve()) if store else "store")
+    folder = StudyFolder.create(out, ordered)
     graph = plan.graph()
     engine: Engine = (
         Serial(devices[0], recipe.threads)

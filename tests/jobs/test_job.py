@@ -32,7 +32,7 @@ def test_every_field_is_in_the_key(field):
 
 
 def test_these_are_all_the_fields():
-    assert {f.name for f in fields(Job)} - {"label", "cost", "group", "key"} == set(FULL)
+    assert {f.name for f in fields(Job)} - {"label", "cost", "group", "where", "key"} == set(FULL)
 
 
 @pytest.mark.parametrize("numerics", [Numerics("cuda"), Numerics(dtype="float64"), Numerics(threads=4)])
@@ -45,7 +45,7 @@ def test_the_name_of_an_input_is_in_the_key():
 
 
 def test_what_is_for_display_is_not():
-    shown = Job(**FULL, label="at 2ep", cost=7.0, group="seed 0")
+    shown = Job(**FULL, label="at 2ep", cost=7.0, group="seed 0", where={"folder": "there"})
     assert shown == Job(**FULL)
     assert hash(shown) == hash(Job(**FULL))
     assert shown.spec["label"] == "at 2ep"

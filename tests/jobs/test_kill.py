@@ -30,7 +30,7 @@ class Main:
         if hold is not None:
             (self.base / HOLD).write_text(hold)
             os.mkfifo(self._pipe)
-        self.process = subprocess.Popen(  # noqa: S603  (our own script)
+        self.process = subprocess.Popen(
             [sys.executable, HERE / "toy_main.py", store.root, engine],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

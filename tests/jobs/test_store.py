@@ -83,7 +83,7 @@ def test_rows_that_are_not_whole_yet_are_not_there_yet(store):
     (path / "metrics.jsonl").write_text('{"a":1}\n{"a":2}\n{"a"')
     assert store.entry(JOB).rows() == [{"a": 1}, {"a": 2}]
     (path / "metrics.jsonl").write_text('{"a":1}\n{"a"\n')
-    with pytest.raises(StoreError, match="metrics.jsonl: damaged"):
+    with pytest.raises(StoreError, match=r"metrics\.jsonl: damaged"):
         store.entry(JOB).rows()
 
 

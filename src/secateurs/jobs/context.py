@@ -60,11 +60,21 @@ class Place:
 
 
 class Context:
-    """The job's own folder, device and voice. Made by the engine, for one sitting of one job."""
+    """The job's own folder, device and voice. Made by the engine, for one sitting of one job.
 
-    def __init__(self, folder: Path, numerics: Numerics, place: Place, restored: Checkpoint | None) -> None:
+    Attributes:
+        dir: the folder of the job's entry. It may put files of its own there, which become part of
+            the entry (no names that begin with a dot); a job that starts anew finds none.
+        numerics: device type, dtype and threads, as in the job's key.
+        where: where its data are found, as the job says.
+    """
+
+    def __init__(
+        self, folder: Path, numerics: Numerics, where: dict[str, Any], place: Place, restored: Checkpoint | None
+    ) -> None:
         self.dir = folder
         self.numerics = numerics
+        self.where = where
         self._place = place
         self._restored = restored
         self._rows = restored.rows if restored else 0
@@ -127,6 +137,9 @@ class Context:
 
     def save(self, tensors: Mapping[str, Tensor], name: str = "tensors") -> None:
         """Write tensors for those who read this job's entry: ``entry.tensors(name)``. Whole or not at all.
+
+        Give what changes a name of its own each time: a file that was written over after the last
+        checkpoint cannot be taken back, and the job, if cut off then, starts anew.
 
         Raises:
             JobError: when the name is none for a file, or a value is no dense tensor.

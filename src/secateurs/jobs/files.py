@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from secateurs.core import JobError, StoreError
-
-TEMPORARY = ".tmp"
-"""Suffix of a file that is being written; one that is found later was left by a killed process."""
 
 
 class Record(NamedTuple):
@@ -50,20 +48,28 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+def temporary(path: Path) -> bool:
+    """Whether the file is one that is being written (here, or inside safetensors): their names begin with a dot.
+
+    Whoever holds the lock of a folder and finds one knows that a killed process left it.
+    """
+    return path.name.startswith(".")
+
+
 def replace(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file, then put it at ``path`` in one step that survives a power cut.
 
     Raises:
         StoreError: when the system refuses; ``path`` is then as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with writing(path):
         try:
-            write(temporary)
-            sync(temporary)
-            temporary.replace(path)
+            write(draft)
+            sync(draft)
+            draft.replace(path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
         sync(path.parent)
 
@@ -80,7 +86,7 @@ def sync(path: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON in lines that people can read. NaN is written as Python writes it."""
     text = json.dumps(value, indent=1) + "\n"
-    replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    replace(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -99,7 +105,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         shared = held.untyped_storage().data_ptr() in seen or held.untyped_storage().nbytes() != held.nbytes
         seen.add(held.untyped_storage().data_ptr())
         own[name] = held.clone() if shared else held
-    replace(path, lambda temporary: save_file(own, temporary))
+    replace(path, lambda draft: save_file(own, draft))
 
 
 def read_tensors(path: Path, expected: Record, remedy: str) -> dict[str, Tensor]:

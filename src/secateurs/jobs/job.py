@@ -90,6 +90,7 @@ class Job:
         label: human text (by default name and key); not in the key.
         cost: weight in progress bars, e.g. epochs; not in the key.
         group: what it belongs to in a display; not in the key.
+        where: where on this machine its data are found, JSON; not in the key, which has their digest.
         key: sha256 of the canonical JSON of all the others, inputs by their keys.
 
     Raises:
@@ -113,6 +114,7 @@ class Job:
     label: str = ""
     cost: float = 1.0
     group: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +123,7 @@ class Job:
         if not self.cost >= 0:
             raise JobError(f"{self.name}: cost: expected a number >= 0, got {self.cost}")
         copies = {"config": plain(self.config, f"{self.name}: config"), "inputs": dict(self.inputs)}
+        copies["where"] = plain(self.where, f"{self.name}: where")
         for name, value in (*copies.items(), ("parts", dict(self.parts))):
             object.__setattr__(self, name, value)
         key = hashlib.sha256(canonical(self.identity, self.name).encode()).hexdigest()
@@ -142,8 +145,8 @@ class Job:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The job as JSON: its identity, and what is only for display."""
-        return self.identity | {"label": self.label, "cost": self.cost, "group": self.group}
+        """The job as JSON: its identity, what is only for display, and where its data are."""
+        return self.identity | {"label": self.label, "cost": self.cost, "group": self.group, "where": self.where}
 
     @property
     def function(self) -> Function:

@@ -16,10 +16,11 @@ import torch
 
 from secateurs.core import StoreError, derive_seed
 from secateurs.jobs import checkpoint
+from secateurs.jobs.canonical import plain
 from secateurs.jobs.checkpoint import Checkpoint
 from secateurs.jobs.context import Context, Message, Place, Stopped
 from secateurs.jobs.entry import DONE, LOG, METRICS, SPEC, Entry
-from secateurs.jobs.files import TEMPORARY, write_json, writing
+from secateurs.jobs.files import temporary, write_json, writing
 from secateurs.jobs.job import Function, Numerics
 from secateurs.jobs.lock import NAME as LOCK
 from secateurs.jobs.lock import lock
@@ -73,7 +74,8 @@ def _sit(task: Task, function: Function, entry: Entry, place: Place) -> Result:
     kept, notes = _prepare(entry)
     write_json(entry.path / SPEC, task.spec)
     numerics = Numerics(**task.spec["numerics"])
-    with contextlib.closing(Context(entry.path, numerics, place, kept)) as context:
+    where = plain(task.spec["where"])
+    with contextlib.closing(Context(entry.path, numerics, where, place, kept)) as context:
         for text in notes:
             place.emit(Message("warned", task.key, text))
             context.note(text)
@@ -82,7 +84,7 @@ def _sit(task: Task, function: Function, entry: Entry, place: Place) -> Result:
         inputs = {name: Entry(entry.path.parent / key) for name, key in task.spec["inputs"].items()}
         try:
             with seeded(task.key, context.device):
-                summary = function(task.spec["config"], inputs, context)
+                summary = function(plain(task.spec["config"]), inputs, context)  # a copy: theirs to change
             return Result(task.key, "done", context.finish(summary or {}))
         except (Exception, SystemExit):
             with contextlib.suppress(StoreError):  # a full disk must not hide the first error
@@ -118,7 +120,7 @@ def _trim(folder: Path, kept: Checkpoint) -> None:
             file.truncate(sum(len(row) for row in text.splitlines(keepends=True)[: kept.rows]))
         for other in folder.iterdir():
             later = other.suffix == ".safetensors" and other.name not in checkpoint.NAMES | kept.saved.keys()
-            if later or other.suffix == TEMPORARY:
+            if later or temporary(other):
                 other.unlink()
 
 

@@ -12,8 +12,10 @@ import yaml
 from secateurs.core import Spec
 from secateurs.jobs import Job, Store
 from secateurs.report import DenseRun, Provenance, PrunedRun, Study, Written, write_report
-from secateurs.studies import EarlyPeriodsStudy
+from secateurs.studies import EarlyPeriodsStudy, Sweep
 from secateurs.studies.folder import Ordered, StudyFolder
+from secateurs.studies.runs import load_data
+from secateurs.when import signal_of, trigger_of
 
 CITATION = """\
 @misc{nunez_soatto_early_pruning_periods,
@@ -27,42 +29,52 @@ _CURVES = ("fisher_trace", "kl_uniform", "gradient_norm")
 
 def study_of(ordered: Ordered, store: Store) -> Study:
     """The rows of a study, finished or not, as the report takes them."""
-    recipe, name = ordered.recipe, ordered.name
-    plan = EarlyPeriodsStudy(recipe, ordered.device)
-    choices = plan.choices(store)
-    measured = {spec.name for spec in recipe.signals}
+    recipe = ordered.recipe
+    sweep = Sweep(recipe, ordered.device)
+    triggers = {name: spec for plan in sweep.studies.values() for name, spec in plan.recipe.triggers.items()}
+    measured = {signal_of(spec).name for plan in sweep.studies.values() for spec in plan.recipe.signals}
+    jobs = sweep.jobs(store)
     return Study(
         title=recipe.title,
-        dense=[
-            DenseRun(
-                seed, name, plan.steps_per_epoch, recipe.train.epochs, store.entry(job).rows(), _summary(store, job)
-            )
-            for seed, job in plan.dense.items()
-        ],
-        pruned=[
-            PrunedRun(
-                seed=choice.seed,
-                setting=name,
-                moment=str(choice.moment),
-                epoch=choice.moment.epochs,
-                density=recipe.prune.density,
-                chosen_by=choice.chosen_by,
-                summary=_summary(store, choice.job),
-            )
-            for choice in choices
-        ],
-        triggers={trigger: in_words(spec) for trigger, spec in recipe.triggers.items()},
+        dense=[run for label, plan in sweep.studies.items() for run in _dense(plan, store, label or ordered.name)],
+        pruned=[run for label, plan in sweep.studies.items() for run in _pruned(plan, store, label or ordered.name)],
+        figure=recipe.figure,
+        triggers={name: in_words(spec) for name, spec in triggers.items()},
+        needs={name: sorted(trigger_of(spec).needs) for name, spec in triggers.items()},
         signals=[signal for signal in _CURVES if signal in measured],
         provenance=Provenance(
             recipe=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False),
             command=ordered.command,
             versions=versions(),
             seeds={str(seed): f"init {seed}, order {seed}, pruning {seed}" for seed in recipe.seeds},
-            keys={job.label: job.key for job in _jobs(plan, [choice.job for choice in choices])},
+            keys={job.label: job.key for job in jobs},
         ),
         citation=CITATION,
-        notes=_collapse(store, [choice.job for choice in choices]),
+        notes=[*_data(sweep), *_collapse(store, jobs)],
     )
+
+
+def _dense(plan: EarlyPeriodsStudy, store: Store, setting: str) -> list[DenseRun]:
+    epochs, per_epoch = plan.recipe.train.epochs, plan.steps_per_epoch
+    return [
+        DenseRun(seed, setting, per_epoch, epochs, store.entry(job).rows(), _summary(store, job))
+        for seed, job in plan.dense.items()
+    ]
+
+
+def _pruned(plan: EarlyPeriodsStudy, store: Store, setting: str) -> list[PrunedRun]:
+    return [
+        PrunedRun(
+            seed=choice.seed,
+            setting=setting,
+            moment=str(choice.moment),
+            epoch=choice.moment.epochs,
+            density=plan.recipe.prune.density,
+            chosen_by=choice.chosen_by,
+            summary=_summary(store, choice.job),
+        )
+        for choice in plan.choices(store)
+    ]
 
 
 def write(folder: StudyFolder) -> tuple[Study, Written]:
@@ -92,9 +104,14 @@ def _summary(store: Store, job: Job) -> dict[str, Any]:
     return {**entry.summary, "seconds": entry.seconds} if entry.done else {}
 
 
-def _jobs(plan: EarlyPeriodsStudy, pruned: Iterable[Job]) -> Iterable[Job]:
-    yield from plan.dense.values()
-    yield from pruned
+def _data(sweep: Sweep) -> list[str]:
+    """What was trained and tested on, by its title, with the sizes of its parts."""
+    told = []
+    for plan in sweep.studies.values():
+        data = load_data(plan.recipe.data)
+        sizes = ", ".join(f"{len(getattr(data, part)):,} {part}" for part in ("train", "validation", "test"))
+        told.append(f"Data: {data.title} ({sizes} examples).")
+    return list(dict.fromkeys(told))
 
 
 def _collapse(store: Store, jobs: Iterable[Job]) -> list[str]:

@@ -2,5 +2,6 @@
 
 from secateurs.studies.early_periods import Choice, EarlyPeriodsStudy, log_of
 from secateurs.studies.recipe import EarlyPeriods, check, load_recipe, shipped
+from secateurs.studies.sweep import Sweep
 
-__all__ = ["Choice", "EarlyPeriods", "EarlyPeriodsStudy", "check", "load_recipe", "log_of", "shipped"]
+__all__ = ["Choice", "EarlyPeriods", "EarlyPeriodsStudy", "Sweep", "check", "load_recipe", "log_of", "shipped"]

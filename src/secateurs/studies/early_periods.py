@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from secateurs.core import Log, Moment, TrainingError, version_of
 from secateurs.jobs import REGISTRY, Entry, Graph, Job, Numerics, Store
 from secateurs.studies.recipe import EarlyPeriods
-from secateurs.studies.runs import DenseConfig, PrunedConfig, load_data
-from secateurs.train import Seeds
+from secateurs.studies.runs import DenseConfig, PrunedConfig, identity_and_place, load_data
+from secateurs.train import Seeds, check_precision
 from secateurs.what import SCORES
 from secateurs.when import SIGNALS, replay, trigger_of
-from secateurs.zoo import DATASETS, MODELS
+from secateurs.zoo import DATASETS, MODELS, build_model
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,25 @@ class Choice:
 
 @dataclass(frozen=True)
 class EarlyPeriodsStudy:
-    """The plan of a recipe on a kind of device.
+    """The plan of one setting of a recipe on a kind of device.
 
     Raises:
-        TrainingError: when a moment lies outside the run.
+        TrainingError: when a moment lies outside the run, the device lacks the precision, or the
+            network does not suit the data.
         DataError: when the data cannot be used, or a batch is larger than they are.
     """
 
     recipe: EarlyPeriods
     device: str = "cpu"
+    setting: str = ""
     dense: Mapping[int, Job] = field(init=False)
 
     def __post_init__(self) -> None:
+        r = self.recipe
+        check_precision(r.train.precision, torch.device(self.device))
+        data = load_data(r.data)
+        with torch.device("meta"):  # takes no memory, and shows at once whether the network suits the data
+            build_model(r.model, data.input_shape, data.num_classes, seed=0)
         dense = {seed: self._dense(seed) for seed in self.recipe.seeds}
         object.__setattr__(self, "dense", dense)
         list(self._grid_moments())
@@ -47,12 +56,12 @@ class EarlyPeriodsStudy:
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps in one epoch of the recipe."""
-        return load_data(self.recipe.data).train.steps_per_epoch(self.recipe.train.batch_size)
+        return self.recipe.train.steps_per_epoch(load_data(self.recipe.data).train)
 
     def graph(self) -> Graph:
         """Dense runs and the grid of pruned runs; a finished dense run adds the runs that its triggers choose."""
         grid = [self._pruned(seed, moment) for seed in self.recipe.seeds for moment in self._grid_moments()]
-        return Graph((*self.dense.values(), *grid), grow=self._grow)
+        return Graph((*self.dense.values(), *grid), grow=self.grow)
 
     def choices(self, store: Store) -> list[Choice]:
         """Every pruned run that the finished dense runs in ``store`` ask for, grid first, each once."""
@@ -92,7 +101,8 @@ class EarlyPeriodsStudy:
                 raise TrainingError(f"moments: {text} lies outside the run of {epochs} epochs of {per_epoch} steps")
             yield moment
 
-    def _grow(self, job: Job, entry: Entry) -> Iterable[Job]:
+    def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
+        """The runs that the triggers choose, once a dense run is done."""
         for seed, dense in self.dense.items():
             if dense.key == job.key:
                 yield from (self._pruned(seed, moment) for moment in self.fired(entry).values())
@@ -133,15 +143,18 @@ class EarlyPeriodsStudy:
             f"model/{r.model.name}": version_of(MODELS[r.model.name]),
             f"data/{r.data.name}": version_of(DATASETS[r.data.name]),
         }
+        identity, places = identity_and_place(r.data)
         return Job(
             name=name,
             version=REGISTRY[name].version,
-            config=config,
+            config={**config, "data": identity},
+            where=places,
             inputs=inputs,
             parts=parts,
             data=load_data(r.data).digest,
-            numerics=Numerics(device=self.device, threads=r.threads),
-            label=label,
+            numerics=Numerics(device=self.device, dtype=r.train.precision, threads=r.threads),
+            label=f"{self.setting}: {label}" if self.setting else label,
+            group=self.setting,
             cost=max(cost, 0.5),  # also a run pruned at the very end takes some time
         )
 

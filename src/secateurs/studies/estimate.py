@@ -9,6 +9,7 @@ import torch
 
 from secateurs.studies.early_periods import EarlyPeriodsStudy
 from secateurs.studies.runs import load_data
+from secateurs.studies.sweep import Sweep
 from secateurs.train import begin, train
 
 _WARM_UP, _TIMED = 2, 6
@@ -16,21 +17,27 @@ _WARM_UP, _TIMED = 2, 6
 
 @dataclass(frozen=True)
 class Estimate:
-    """The size of a plan: jobs, epochs of training, seconds on one worker, and how many steps were timed."""
+    """The size of a plan: jobs, the most jobs that triggers may add, epochs, and seconds on one worker."""
 
     jobs: int
     later: int
     epochs: float
     seconds: float
-    steps: int
 
 
-def estimate(study: EarlyPeriodsStudy, device: str = "cpu") -> Estimate:
-    """Count the plan's jobs and epochs, and time training steps of its network on ``device``.
+def estimate(sweep: Sweep, device: str = "cpu") -> Estimate:
+    """Count the jobs and epochs of a plan, and time a few training steps of each of its networks on ``device``.
 
-    ``later`` is the most jobs that the triggers may add. Measuring signals and evaluating are
-    not in the estimate: it tells the training's share, which is most of it.
+    Measuring signals and evaluating are not in the estimate: it tells the training's share,
+    which is most of it.
     """
+    later = sum(len(study.recipe.triggers) * len(study.recipe.seeds) for study in sweep.studies.values())
+    jobs = sweep.graph().jobs
+    epoch = {label: _seconds_per_epoch(study, device) for label, study in sweep.studies.items()}
+    return Estimate(len(jobs), later, sum(job.cost for job in jobs), sum(job.cost * epoch[job.group] for job in jobs))
+
+
+def _seconds_per_epoch(study: EarlyPeriodsStudy, device: str) -> float:
     recipe = study.recipe
     data = load_data(recipe.data, device)
     threads = torch.get_num_threads()
@@ -39,12 +46,9 @@ def estimate(study: EarlyPeriodsStudy, device: str = "cpu") -> Estimate:
         state = begin(recipe.model, data, recipe.train, init_seed=0, device=device)
         available = recipe.train.epochs * study.steps_per_epoch
         steps = max(1, min(_TIMED, available - _WARM_UP))
-        warm = min(_WARM_UP, available - steps)
-        state = train(state, data, recipe.train, until=state.moment + warm)
+        state = train(state, data, recipe.train, until=state.moment + min(_WARM_UP, available - steps))
         begun = time.perf_counter()
         train(state, data, recipe.train, until=state.moment + steps)
-        per_step = (time.perf_counter() - begun) / steps
+        return (time.perf_counter() - begun) / steps * study.steps_per_epoch
     finally:
         torch.set_num_threads(threads)
-    later = len(recipe.triggers) * len(recipe.seeds)
-    return Estimate(len(study.graph()), later, study.epochs, study.epochs * study.steps_per_epoch * per_step, steps)

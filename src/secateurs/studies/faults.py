@@ -37,12 +37,18 @@ _WORDS = {
 
 def describe(error: ValidationError, model: type[BaseModel], source: str) -> str:
     """One line for each fault: ``recipe demo: train.lr: expected a number, got 'fast'``."""
-    lines = [f"recipe {source}: {_line(fault, model)}" for fault in error.errors()]
-    return "\n".join(dict.fromkeys(lines))
+    return "\n".join(f"recipe {source}: {line}" for line in lines(error, model))
+
+
+def lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """The faults one by one, without their source: ``train.lr: expected a number, got 'fast'``."""
+    # A list with a wrong item is said to be too short as well.
+    faults = [f for f in error.errors() if f["type"] != "too_short" or len(f["input"]) < f["ctx"]["min_length"]]
+    return list(dict.fromkeys(_line(fault, model) for fault in faults))
 
 
 def _line(fault: Any, model: type[BaseModel]) -> str:
-    path, holder = _walk(fault["loc"], model)
+    path, holder, expected = _walk(fault["loc"], model)
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "extra_forbidden":
         known = [name for name in holder.model_fields if name != "name"] if holder else []
@@ -50,9 +56,10 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     if kind == "missing":
         return f"{path}: is missing"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        choices = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",") if tag]
         if kind == "union_tag_not_found":
+            choices = [tag for tag in map(_tag, _variants(expected)) if tag]
             return f"{path}: expected a name, or a mapping with one, got {fault['input']!r}{did_you_mean('', choices)}"
+        choices = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",") if tag]
         return f"{path}: unknown name {context['tag']!r}{did_you_mean(context['tag'], choices)}"
     if kind == "literal_error" and fault["loc"] and fault["loc"][-1] == "name":
         choices = [tag.strip(" '") for tag in context.get("expected", "").replace(" or ", ",").split(",")]
@@ -64,8 +71,8 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     return f"{path}: {words}, got {fault['input']!r}"
 
 
-def _walk(location: tuple[str | int, ...], model: type[BaseModel]) -> tuple[str, type[BaseModel] | None]:
-    """The dotted path as a person wrote it (without pydantic's tags of unions), and the model that holds the key."""
+def _walk(location: tuple[str | int, ...], model: type[BaseModel]) -> tuple[str, type[BaseModel] | None, Any]:
+    """The dotted path as a person wrote it (without pydantic's tags of unions), its key's model, and its type."""
     shown: list[str] = []
     holder: type[BaseModel] | None = model
     kind: Any = model
@@ -84,7 +91,7 @@ def _walk(location: tuple[str | int, ...], model: type[BaseModel]) -> tuple[str,
         else:
             arguments = [a for a in typing.get_args(kind) if a is not Ellipsis]
             kind = arguments[-1] if arguments else None
-    return ".".join(shown), holder
+    return ".".join(shown), holder, kind
 
 
 def _kind(field: FieldInfo) -> Any:

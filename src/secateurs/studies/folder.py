@@ -17,30 +17,53 @@ _RECIPE = "recipe.yaml"
 
 @dataclass(frozen=True)
 class Ordered:
-    """What was ordered: the resolved recipe, its name, the kind of device, the command."""
+    """What was ordered: the resolved recipe, its name, the kind of device, the command, the store's folder."""
 
     recipe: EarlyPeriods
     name: str
     device: str
     command: str
+    store: str = "store"
 
 
 class StudyFolder:
-    """``<root>/recipe.yaml``, ``<root>/store``, and beside them what the report writes.
+    """``<root>/recipe.yaml``, a store (``<root>/store`` unless it is shared), and what the report writes.
 
     Args:
-        root: the folder.
-        create: make it when it is absent, instead of refusing.
+        root: the folder of a study that was run.
 
     Raises:
         StoreError: when there is no study, or something else, in the folder.
+        RecipeError: when its recipe cannot be read.
     """
 
-    def __init__(self, root: Path, *, create: bool = False) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
-        if not create and not (root / _RECIPE).is_file():
+        if not (root / _RECIPE).is_file():
             raise StoreError(f"{root}: there is no study here (no {_RECIPE}); name the folder that a run wrote into")
-        self.store = Store(root / "store", create=create)
+        self.store = Store(root / self.ordered().store, create=False)
+
+    @classmethod
+    def create(cls, root: Path, ordered: Ordered) -> StudyFolder:
+        """Make the folder, or go on with the one that is there, and write down what is ordered.
+
+        Raises:
+            StoreError: when something else is in the folder, or it cannot be written.
+        """
+        Store(root / ordered.store)
+        content = {
+            "name": ordered.name,
+            "device": ordered.device,
+            "command": ordered.command,
+            "store": ordered.store,
+            "recipe": ordered.recipe.model_dump(mode="json"),
+        }
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            (root / _RECIPE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{root / _RECIPE}: cannot be written: {error}") from error
+        return cls(root)
 
     def ordered(self) -> Ordered:
         """What the study in this folder is.
@@ -52,24 +75,7 @@ class StudyFolder:
         try:
             saved: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
             content = dict(saved["recipe"])
-            name, device, command = (str(saved[key]) for key in ("name", "device", "command"))
+            name, device, command, store = (str(saved[key]) for key in ("name", "device", "command", "store"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise RecipeError(f"{path}: cannot be read ({error}); run the recipe again into this folder") from error
-        return Ordered(check(content, str(path)), name, device, command)
-
-    def order(self, ordered: Ordered) -> None:
-        """Write down what is ordered, with every default in place, so that it can be told again without its source.
-
-        Raises:
-            StoreError: when the file cannot be written.
-        """
-        content = {
-            "name": ordered.name,
-            "device": ordered.device,
-            "command": ordered.command,
-            "recipe": ordered.recipe.model_dump(mode="json"),
-        }
-        try:
-            (self.root / _RECIPE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        except OSError as error:
-            raise StoreError(f"{self.root / _RECIPE}: cannot be written: {error}") from error
+        return Ordered(check(content, str(path)), name, device, command, store)

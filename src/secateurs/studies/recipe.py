@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from secateurs.core import Moment, RecipeError, Spec, TrainingError, did_you_mean
 from secateurs.procedures import PruneSettings
-from secateurs.studies.faults import describe
+from secateurs.studies.faults import describe, lines
 from secateurs.studies.parts import Part
 from secateurs.train import Settings, TrainSettings
 from secateurs.what import SCORES
@@ -54,6 +54,14 @@ class EarlyPeriods(Settings):
     triggers: dict[str, TriggerPart] = Field({})
     checkpoint_every: int = Field(10, gt=0)
     threads: int = Field(1, gt=0)
+    settings: dict[str, dict[str, Any]] = Field({})
+
+    def each(self) -> dict[str, EarlyPeriods]:
+        """The recipe of each setting by its label; a recipe without ``settings`` is its only one, under ``""``."""
+        if not self.settings:
+            return {"": self}
+        base = self.model_dump(mode="json", exclude={"settings"})
+        return {label: EarlyPeriods.model_validate(merge(base, change)) for label, change in self.settings.items()}
 
     @field_validator("moments", mode="before")
     @classmethod
@@ -69,8 +77,9 @@ class EarlyPeriods(Settings):
 
     @field_validator("moments", "seeds")
     @classmethod
-    def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(map(str, values))) < len(values):
+    def _no_repeats(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        unit = "ep" if info.field_name == "moments" else ""  # 12 and "12ep" are one moment
+        if len({f"{value}{unit}" if isinstance(value, int) else value for value in values}) < len(values):
             raise ValueError(f"says something twice: {', '.join(map(str, values))}")
         return values
 
@@ -82,12 +91,33 @@ class EarlyPeriods(Settings):
         return self
 
     @model_validator(mode="after")
+    def _settings_are_recipes(self) -> Self:
+        base = self.model_dump(mode="json", exclude={"settings"})
+        faults = []
+        for label, change in self.settings.items():
+            if "settings" in change:
+                faults.append(f"settings.{label}: settings cannot hold settings")
+                continue
+            try:
+                EarlyPeriods.model_validate(merge(base, change))
+            except ValidationError as error:
+                faults += [f"settings.{label}.{line}" for line in lines(error, EarlyPeriods)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @model_validator(mode="after")
     def _signals_serve_the_triggers(self) -> Self:
         known = [signal_of(spec).name for spec in self.signals]
         if len(set(known)) < len(known):
             raise ValueError(f"signals: says something twice: {', '.join(known)}")
+        layerwise = {signal_of(spec).name for spec in self.signals if spec.options.get("layerwise")}
+        if "grid" in self.triggers:
+            raise ValueError("triggers.grid: that is what the moments are called: give the trigger another name")
         for name, spec in self.triggers.items():
             for signal in sorted(trigger_of(spec).needs):
+                if signal in layerwise:
+                    raise ValueError(f"triggers.{name}: signal {signal!r} has one value a layer, triggers read one")
                 if signal not in known:
                     raise ValueError(f"triggers.{name}: needs signal {signal!r}{did_you_mean(signal, known)}")
         return self
@@ -100,11 +130,15 @@ Scale = Literal["paper", "small", "smoke"]
 
 
 class RecipeFile(Settings):
-    """A recipe as it stands in a file: what is common, and the scales that override it."""
+    """A recipe as it stands in a file: what is common, and the scales that override it.
 
-    study: str
-    common: dict[str, Any]
-    scales: dict[Annotated[str, Field(pattern="^[a-z]+$")], dict[str, Any]]
+    ``base`` names a shipped recipe that this one is laid on: only what differs need be said.
+    """
+
+    study: str = "early_periods"
+    base: str | None = None
+    common: dict[str, Any] = Field({})
+    scales: dict[Annotated[str, Field(pattern="^[a-z]+$")], dict[str, Any]] = Field({})
 
 
 def shipped() -> dict[str, Path]:
@@ -121,14 +155,12 @@ def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] 
     Raises:
         RecipeError: naming file, path, choices and nearest match of everything that is wrong.
 
-    >>> load_recipe("demo", overrides=["train.lr=fast"])
+    >>> load_recipe("demo", "smoke", overrides=["train.lr=fast"])
     Traceback (most recent call last):
     ...
     secateurs.core.RecipeError: recipe demo: train.lr: expected a number, got 'fast'
     """
     file = _file(source)
-    if file.study not in STUDIES:
-        raise RecipeError(f"recipe {source}: study: unknown kind {file.study!r}{did_you_mean(file.study, STUDIES)}")
     if scale is None and len(file.scales) == 1:
         (scale,) = file.scales
     if scale not in file.scales:
@@ -153,7 +185,10 @@ def check(raw: Mapping[str, Any], source: str) -> EarlyPeriods:
     Raises:
         RecipeError: with one line per fault.
     """
-    kind = STUDIES[raw.get("study", "early_periods")]
+    study = str(raw.get("study", "early_periods"))
+    if study not in STUDIES:
+        raise RecipeError(f"recipe {source}: study: unknown kind {study!r}{did_you_mean(study, STUDIES)}")
+    kind = STUDIES[study]
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
@@ -168,12 +203,11 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """
     merged = dict(base)
     for key, value in over.items():
-        below = {"name": merged[key]} if isinstance(merged.get(key), str) else merged.get(key)
+        below: Any = merged.get(key)
+        below = {"name": below} if isinstance(below, str) else below
         joins = isinstance(below, Mapping) and isinstance(value, Mapping)
-        if joins and value.get("name", below.get("name")) == below.get("name"):
-            merged[key] = merge(below, value)
-        else:
-            merged[key] = value
+        same = joins and value.get("name", below.get("name")) == below.get("name")
+        merged[key] = merge(below, value) if same else value
     return merged
 
 
@@ -186,20 +220,33 @@ def parse_overrides(overrides: Sequence[str], source: str) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for text in overrides:
         path, separator, value = text.partition("=")
-        if not separator or not path:
+        keys = path.strip().split(".")
+        if not separator or not all(keys):
             raise RecipeError(f"recipe {source}: override {text!r} is not of the form key.path=value")
         parsed: Any = _yaml(value, f"override {text!r}")
-        for key in reversed(path.strip().split(".")):
+        for key in reversed(keys):
             parsed = {key: parsed}
         nested = merge(nested, parsed)
     return nested
 
 
-def _file(source: str) -> RecipeFile:
+def _file(source: str, above: tuple[str, ...] = ()) -> RecipeFile:
     try:
-        return RecipeFile.model_validate(_read(_find(source), source))
+        file = RecipeFile.model_validate(_read(_find(source), source))
     except ValidationError as error:
         raise RecipeError(describe(error, RecipeFile, source)) from None
+    if file.study not in STUDIES:
+        raise RecipeError(f"recipe {source}: study: unknown kind {file.study!r}{did_you_mean(file.study, STUDIES)}")
+    if file.base is None:
+        return file
+    if file.base in (*above, source):
+        raise RecipeError(f"recipe {source}: base: {' -> '.join((*above, source, file.base))} goes round in a circle")
+    if file.base not in shipped():
+        raise RecipeError(f"recipe {source}: base: no shipped recipe {file.base!r}{did_you_mean(file.base, shipped())}")
+    base = _file(file.base, (*above, source))
+    scales = {name: merge(scale, file.scales.get(name, {})) for name, scale in base.scales.items()}
+    added = {name: scale for name, scale in file.scales.items() if name not in scales}
+    return RecipeFile(study=base.study, common=merge(base.common, file.common), scales={**scales, **added})
 
 
 def _find(source: str) -> Path:

@@ -56,6 +56,26 @@ def load_data(spec: Spec, device: str = "cpu") -> Dataset:
     return _load(spec.name, tuple(sorted(spec.options.items())), device)
 
 
+_PLACES = frozenset({"folder", "root", "train", "test", "title"})
+
+
+def identity_and_place(data: Spec) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A data set's options as what the results follow from, and as where it lies and what it is called.
+
+    The second are in no job's key, which has the data's digest: files may be moved or renamed.
+
+    >>> identity_and_place(Spec("cifar10", {"folder": "here", "train_examples": 5000}))
+    ({'name': 'cifar10', 'train_examples': 5000}, {'folder': 'here'})
+    """
+    places = {name: value for name, value in data.options.items() if name in _PLACES}
+    return {"name": data.name, **{k: v for k, v in data.options.items() if k not in places}}, places
+
+
+def located(config: Mapping[str, Any], where: Mapping[str, Any]) -> dict[str, Any]:
+    """A job's config with the places of its data put back in."""
+    return {**config, "data": {**config["data"], **where}}
+
+
 @job("dense_run", version=1)
 def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context) -> dict[str, Any]:
     """Train the dense network to the end with its signals watched; keep a checkpoint every few epochs.
@@ -64,7 +84,7 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
     ``checkpoints`` say which moments can be started from.
     """
     del inputs
-    c = DenseConfig.model_validate(config)
+    c = DenseConfig.model_validate(located(config, ctx.where))
     data = load_data(c.data, str(ctx.device))
     state = begin(c.model, data, c.train, init_seed=c.seeds.init, device=ctx.device)
     probe = data.train.probe(len(data.train), c.seeds.order)
@@ -99,7 +119,7 @@ def pruned_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
 
     Where the moment is no checkpoint, the dense epochs between are trained again, to the same bits.
     """
-    c = PrunedConfig.model_validate(config)
+    c = PrunedConfig.model_validate(located(config, ctx.where))
     data = load_data(c.data, str(ctx.device))
     dense = inputs["dense"]
     state = begin(c.model, data, c.train, init_seed=c.seeds.init, device=ctx.device)
