@@ -9,7 +9,7 @@ WORKERS   ?= 2
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint smoke docs clean
+.PHONY: demo test lint extras smoke docs clean
 
 demo: .venv/installed
 	.venv/bin/secateurs demo
@@ -22,6 +22,11 @@ lint: .venv/installed-test
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+# The browser is Debian's where apt-get is at hand; elsewhere any Chromium on the PATH serves.
+extras: .venv/installed-extras
+	command -v chromium || command -v google-chrome || { apt-get update -q && apt-get install -qy chromium; }
+	.venv/bin/python -m pytest tests/extras -q
 
 smoke: .venv/installed
 	.venv/bin/python tests/smoke.py
@@ -42,6 +47,10 @@ clean:
 .venv/installed-test: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) -e '.[test]'
 	touch $@ .venv/installed
+
+.venv/installed-extras: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[test,browser]'
+	touch $@ .venv/installed .venv/installed-test
 
 .venv/installed-docs: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) -e '.[docs]'

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import torch
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))  # toys.py and oracle.py serve several rooms
 
 torch.set_num_threads(1)
 settings.register_profile("secateurs", deadline=None, print_blob=True)
