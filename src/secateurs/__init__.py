@@ -9,7 +9,7 @@ the papers' figures. This file is the map of what most people need.
 from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
 from secateurs.how import Mask, apply, enforce, keep_top
 from secateurs.procedures import PruneSettings, early_pruning, prune
-from secateurs.train import Seeds, TrainSettings, train
+from secateurs.train import Seeds, TrainSettings, begin, observe, train
 from secateurs.what import SCORES, fisher, magnitude, random
 from secateurs.when import At, Below, FisherTrace, GradientNorms, KLUniform, Peak, Watch, replay
 
@@ -32,11 +32,13 @@ __all__ = [
     "TrainState",
     "Watch",
     "apply",
+    "begin",
     "early_pruning",
     "enforce",
     "fisher",
     "keep_top",
     "magnitude",
+    "observe",
     "prunable",
     "prune",
     "random",

@@ -26,7 +26,7 @@ def positive(**options: int) -> None:
     >>> positive(width=0)
     Traceback (most recent call last):
     ...
-    secateurs.core.TrainingError: width must be at least 1, got 0
+    secateurs.core.errors.TrainingError: width must be at least 1, got 0
     """
     for name, value in options.items():
         if value < 1:
@@ -42,7 +42,7 @@ def halvings(network: str, input_shape: tuple[int, ...], times: int) -> None:
     >>> halvings("VGG", (1, 28, 28), 5)
     Traceback (most recent call last):
     ...
-    secateurs.core.TrainingError: VGG halves its input 5 times and needs images of at least 32 x 32, got 28 x 28: ...
+    secateurs.core.errors.TrainingError: VGG halves its input 5 times and needs images of at least 32 x 32, ...
     """
     _, height, width = input_shape
     least = 2**times

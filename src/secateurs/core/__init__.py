@@ -1,0 +1,70 @@
+"""The vocabulary: every type that more than one room speaks of is named here, once.
+
+Nothing in this room computes anything about pruning; it says what a batch, a moment, a score, a
+signal, a trigger and a training state *are*, and how an error tells its remedy.
+"""
+
+from secateurs.core.callables import (
+    Log,
+    Observation,
+    Observer,
+    ScoreFn,
+    Scores,
+    Signal,
+    SignalState,
+    Spec,
+    Trigger,
+    TriggerState,
+    version_of,
+)
+from secateurs.core.errors import (
+    DataError,
+    JobError,
+    PruningError,
+    RecipeError,
+    SecateursError,
+    SignalError,
+    StoreError,
+    TrainingError,
+    did_you_mean,
+)
+from secateurs.core.model import evaluating, prunable
+from secateurs.core.moment import Moment
+from secateurs.core.randomness import derive_seed, generator_for
+from secateurs.core.state import TrainState
+from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Predicts, Task
+
+__all__ = [
+    "Batch",
+    "Classifies",
+    "DataError",
+    "Distribution",
+    "Examples",
+    "JobError",
+    "Log",
+    "Moment",
+    "Observation",
+    "Observer",
+    "Predicts",
+    "PruningError",
+    "RecipeError",
+    "ScoreFn",
+    "Scores",
+    "SecateursError",
+    "Signal",
+    "SignalError",
+    "SignalState",
+    "Spec",
+    "StoreError",
+    "Task",
+    "TrainState",
+    "TrainingError",
+    "Trigger",
+    "TriggerState",
+    "derive_seed",
+    "did_you_mean",
+    "evaluating",
+    "generator_for",
+    "prunable",
+    "version_of",
+]

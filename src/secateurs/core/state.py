@@ -1,0 +1,65 @@
+"""The training state: everything that training goes on from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from secateurs.core.errors import TrainingError
+from secateurs.core.moment import Moment
+
+
+@dataclass
+class TrainState:
+    """Everything that training goes on from. ``train`` and ``prune`` consume it; ``fork`` copies it.
+
+    ``schedule_start`` and ``max_lr`` anchor the learning-rate schedule: at the start of the run
+    they are step 0 and the recipe's rate, after pruning the moment of pruning and
+    ``max(Lambda, LR(t))`` (P0 section 3). ``mask`` (name -> bool, True = kept) is enforced by
+    whoever trains. ``diverged`` is the moment after which the loss was no longer finite;
+    ``scaler`` the state of float16's loss scale, in JSON's terms.
+    """
+
+    model: nn.Module
+    optimizer: Optimizer
+    moment: Moment
+    schedule_start: Moment
+    max_lr: float
+    mask: Mapping[str, Tensor] | None = None
+    diverged: Moment | None = None
+    scaler: Mapping[str, Any] | None = None
+    consumed: bool = False
+
+    def fork(self) -> TrainState:
+        """An independent copy: other tensors, same values, same moment.
+
+        Raises:
+            TrainingError: when the state was consumed.
+        """
+        model, optimizer = copy.deepcopy((self.model, self.optimizer))
+        return self._with(consume=False, model=model, optimizer=optimizer)
+
+    def take(self, **changes: Any) -> Self:
+        """Consume this state and return its successor with ``changes``.
+
+        Raises:
+            TrainingError: when the state was consumed before.
+        """
+        return self._with(consume=True, **changes)
+
+    def _with(self, *, consume: bool, **changes: Any) -> Self:
+        if self.consumed:
+            raise TrainingError(
+                "this training state was already consumed by train() or prune(): use the state they "
+                "returned, or fork() before"
+            )
+        successor = copy.copy(self)
+        for name, value in changes.items():
+            setattr(successor, name, value)
+        self.consumed = consume
+        return successor
