@@ -47,6 +47,17 @@ class OutsideItsLayer(nn.Module):
         return self.last(F.linear(torch.tanh(self.square(x)), self.square.weight.T))
 
 
+class NeverCalled(nn.Module):
+    """A layer that only keeps its weight for others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keeper, self.last = nn.Linear(4, 4), nn.Linear(4, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.tanh(F.linear(x, self.keeper.weight)))
+
+
 class BareParameter(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -83,6 +94,17 @@ class Folded(nn.Module):
         else:
             y = self.inner(x.flatten(0, 1)).unflatten(0, (len(x), 2))
         return self.last(torch.tanh(y).flatten(1))
+
+
+class AsLong(nn.Module):
+    """Positions come first, and there are as many as examples: only the meaning of the two dimensions differs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.last = nn.Linear(3, 4), nn.Linear(4, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.tanh(self.inner(x.transpose(0, 1))).mean(0))
 
 
 class Branches(nn.Module):
@@ -150,11 +172,13 @@ NETS = {
     "words": Net(WORDS, lambda: flat(nn.Embedding(6, 3, padding_idx=1), nn.Linear(3, 2), nn.Tanh())),
     "used twice": Net(VECTORS, UsedTwice, "'again' is used more than once"),
     "tied": Net(VECTORS, Tied, "one.weight and other.weight are one parameter"),
-    "outside its layer": Net(VECTORS, OutsideItsLayer, "'square"),
+    "outside its layer": Net(VECTORS, OutsideItsLayer, "'square.weight' is used 2 times, not only by its layer"),
+    "never called": Net(VECTORS, NeverCalled, "'keeper.weight' is used, but not by its layer"),
     "bare parameter": Net(VECTORS, BareParameter, slow_for_all="the model itself. .BareParameter. has no rule"),
     "in place": Net(PICTURES, InPlace),
     "folded": Net(SERIES, lambda: Folded(False), "'inner' mixes the batch dimension: it got 14 rows for 7 examples"),
     "transposed": Net(SERIES, lambda: Folded(True), "'inner' mixes the batch dimension"),
+    "transposed, as long": Net((N, N, 3), AsLong, "'inner' mixes the batch dimension: it got 7 rows for 1 examples"),
     "branches": Net(VECTORS, Branches),
 }
 

@@ -10,6 +10,7 @@ names the layer.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -70,6 +71,7 @@ class PerSample:
             self._parameters[name] = here.masked_fill(~kept.to(here.device), 0)
         self._buffers = dict(model.named_buffers())
         self._owners: Owners | None = None
+        self._checked = False
         try:
             self._owners = _owners(model, self._names)
         except _Unfit as unfit:
@@ -115,16 +117,42 @@ class PerSample:
         if self._owners is None:
             return y, False
         try:
-            with evaluating(self._model), torch.enable_grad(), _hooked(self._owners, len(batch.inputs), visit):
-                output = self._task.output(self._network, batch)  # type: ignore[arg-type]
-                predicted = self._predictive(output)
+            with evaluating(self._model), torch.enable_grad():
+                with _hooked(self._owners, len(batch.inputs), visit):
+                    output = self._task.output(self._network, batch)  # type: ignore[arg-type]
+                if not self._checked:
+                    self._check_uses(batch)
                 y = self._y(batch, output)
-                predicted.log_prob(y).sum().backward()
+                self._predictive(output).log_prob(y).sum().backward()
         except _Unfit as unfit:
             _warn(unfit)
             self._owners = None
             return y, False
         return y, True
+
+    def _check_uses(self, batch: Batch) -> None:
+        """Once, with one example: what a batch may hide by chance.
+
+        A parameter that is also used outside its layer shows in autograd's graph, and a layer that
+        mixes the batch dimension with one that is as long gets other than one row.
+        """
+        leaves = {name: self._parameters[name].detach().requires_grad_() for name in self._names}
+
+        def network(x: Tensor) -> Any:
+            return functional_call(self._model, ({**self._parameters, **leaves}, self._buffers), (x,))
+
+        owners = self._owners or {}
+        with _hooked(owners, 1, lambda *_: None) as called:
+            output = self._task.output(network, Batch(batch.inputs[:1], batch.targets[:1]))  # type: ignore[arg-type]
+        uses = _uses(output)
+        for layer, (_, own) in owners.items():
+            for name in own.values():
+                used = uses[id(leaves[name])]
+                if used > 1:
+                    raise _Unfit(f"{name!r} is used {used} times, not only by its layer")
+                if used and layer not in called:
+                    raise _Unfit(f"{name!r} is used, but not by its layer")
+        self._checked = True
 
     def _by_vmap(self, batch: Batch, y: Tensor | None) -> Iterator[dict[str, Tensor]]:
         wanted = {name: self._parameters[name] for name in self._names}
@@ -187,13 +215,33 @@ def _owners(model: nn.Module, names: Sequence[str]) -> Owners:
     return owners
 
 
+def _uses(output: Tensor) -> Counter[int]:
+    """How often each leaf goes into ``output``, by the leaf's id."""
+    found: Counter[int] = Counter()
+    seen, waiting = set(), [output.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        for below, _ in node.next_functions:
+            if below is not None and hasattr(below, "variable"):
+                found[id(below.variable)] += 1
+            else:
+                waiting.append(below)
+    return found
+
+
 def _direct(module: nn.Module) -> list[str]:
     return [name for name, _ in module.named_parameters(recurse=False)]
 
 
 @contextmanager
-def _hooked(owners: Owners, n: int, visit: Visit) -> Iterator[None]:
-    """While open, one forward and backward pass over ``n`` examples shows every owner's input and output gradient."""
+def _hooked(owners: Owners, n: int, visit: Visit) -> Iterator[set[str]]:
+    """While open, a forward pass over ``n`` examples; its backward pass visits every owner with input and gradient.
+
+    Yields the names of the layers that were called.
+    """
     seen: set[str] = set()
 
     def forward_hook(layer: str) -> Callable[..., Tensor]:
@@ -206,11 +254,8 @@ def _hooked(owners: Owners, n: int, visit: Visit) -> Iterator[None]:
             seen.add(layer)
             # Parameters are detached: the first layers' outputs need a gradient of their own to be asked for.
             output = output if output.requires_grad else output.detach().requires_grad_()
-            version = a._version
 
             def arrived(g: Tensor) -> None:
-                if a._version != version:
-                    raise _Unfit(f"the input of layer {layer!r} was changed in place after it was used")
                 chunk = max(1, _LAYER_BYTES // layers.footprint(module, a, g))
                 for start in range(0, n, chunk):
                     which = slice(start, start + chunk)
@@ -223,7 +268,7 @@ def _hooked(owners: Owners, n: int, visit: Visit) -> Iterator[None]:
 
     handles = [module.register_forward_hook(forward_hook(layer)) for layer, (module, _) in owners.items()]
     try:
-        yield
+        yield seen
     finally:
         for handle in handles:
             handle.remove()
