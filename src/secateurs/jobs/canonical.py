@@ -23,7 +23,7 @@ def plain(value: object, where: str = "value", *, non_finite: Literal["refuse", 
     {'lr': 0.1, 'milestones': [80, 120]}
     >>> plain({"train": {"lr": float("nan")}}, "config")
     Traceback (most recent call last):
-    secateurs.core.JobError: config.train.lr: nan has no JSON; give a finite number or None
+    secateurs.core.errors.JobError: config.train.lr: nan has no JSON; give a finite number or None
     """
     match value:
         case None | bool():

@@ -28,18 +28,21 @@ class Interrupts:
 
 @contextmanager
 def listening() -> Iterator[Interrupts]:
-    """Count Ctrl-C (SIGINT) for the block.
+    """Count Ctrl-C (SIGINT), and SIGTERM as schedulers send it, for the block.
 
-    Where there is nothing to count, nothing is changed: outside the main thread, and where SIGINT
-    is ignored, as in a shell's background jobs.
+    Where there is nothing to count, nothing is changed: outside the main thread, and for a signal
+    that is ignored, as SIGINT is in a shell's background jobs.
     """
     interrupts = Interrupts()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
+    if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    signal.signal(signal.SIGINT, lambda *_: interrupts.press())
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    counted = {number: old for number, old in before.items() if old not in (None, signal.SIG_IGN)}
+    for number in counted:
+        signal.signal(number, lambda *_: interrupts.press())
     try:
         yield interrupts
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, old in counted.items():
+            signal.signal(number, old)
