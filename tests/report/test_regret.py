@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from secateurs.report import GRID, DenseRun, PrunedRun, bootstrap_interval, find
 from secateurs.report.regret import best_epoch_for, trigger_result
+from secateurs.report.sentences import trigger_sentence
 
 
 def run(seed: int, epoch: float, test: float, validation: float, by: tuple[str, ...] = (GRID,)) -> PrunedRun:
@@ -115,3 +116,12 @@ def test_the_interval_of_many_values_is_about_the_normal_one() -> None:
     assert bounds is not None
     assert bounds[0] == pytest.approx(mean - 1.96 * error, abs=0.1 * error)
     assert bounds[1] == pytest.approx(mean + 1.96 * error, abs=0.1 * error)
+
+
+def test_a_dense_run_that_is_not_done_says_nothing_about_a_trigger() -> None:
+    root = DenseRun(0, "net", 7, 3, [])
+    result = trigger_result("peak", "", [root], [])
+    assert result.never == ()
+    assert trigger_sentence(result) == "The trigger “peak” has no finished dense run to be judged on yet."
+    done = DenseRun(0, "net", 7, 3, [], {"test_accuracy": 0.9})
+    assert trigger_result("peak", "", [done], []).never == (0,)

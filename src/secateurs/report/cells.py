@@ -56,7 +56,7 @@ def choice_cell(result: TriggerResult) -> str:
     seeds = len(result.choices) + len(result.never)
     where = Spread.of(choice.epoch for choice in result.choices)
     if where is None:
-        return "never fired"
+        return "never fired" if result.never else "not known yet"
     epoch = number_of(where.mean) if not where.sd else f"{where.mean:.1f} ± {where.sd:.1f}"
     return epoch if not result.never else f"{epoch}, on {len(result.choices)} of {plural(seeds, 'seed')}"
 

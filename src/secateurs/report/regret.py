@@ -41,7 +41,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class TriggerResult:
-    """A trigger over all seeds; ``never`` are the seeds on which it did not fire.
+    """A trigger over all seeds; ``never`` are the seeds with a finished dense run on which it did not fire.
 
     ``regret`` and ``cost`` are over the seeds that have one; ``interval`` is the 95 % bootstrap
     interval of the mean regret, None for fewer than two regrets. ``seconds_share``: the part of a
@@ -154,7 +154,9 @@ def trigger_result(
         trigger=trigger,
         meaning=meaning,
         choices=tuple(choices),
-        never=tuple(sorted(root.seed for root in dense if root.seed not in chosen)),
+        never=tuple(
+            sorted(root.seed for root in dense if root.seed not in chosen and root.accuracy("test") is not None)
+        ),
         regret=Spread.of(regrets),
         interval=bootstrap_interval(regrets),
         cost=Spread.of(choice.cost for choice in choices),

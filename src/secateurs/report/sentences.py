@@ -131,6 +131,8 @@ def _from_best(peak: Spread, best: CurvePoint | None) -> str:
 
 def trigger_sentence(result: TriggerResult) -> str:
     """What a trigger chose, its regret with its interval, and where it stayed silent."""
+    if not result.choices and not result.never:
+        return f"The trigger “{result.trigger}” has no finished dense run to be judged on yet."
     if not result.choices:
         on = "" if len(result.never) == 1 else f" on any of {len(result.never)} seeds"
         return f"The trigger “{result.trigger}” never fired{on}, so it has no regret."
@@ -138,7 +140,7 @@ def trigger_sentence(result: TriggerResult) -> str:
     said = f"The trigger “{result.trigger}” pruned at epoch {chosen}"
     said += "" if len(result.choices) == 1 else " (one per seed)"
     if result.regret is None:
-        said += "; its regret cannot be given (see the table)"
+        said += "; its regret cannot be given: that takes results at the best moment of at least two seeds"
     else:
         said += f"; regret {signed(result.regret.mean)} points"
         said += "" if result.interval is None else f" (95 % interval {bounds(result)})"
