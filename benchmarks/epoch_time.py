@@ -138,9 +138,8 @@ def compare_accuracy(folder: str, precision: str, epochs: int = 6, seeds: int = 
     mean, error = statistics.mean(differences), statistics.stdev(differences) / seeds**0.5
     print(f"\ntest accuracy after {epochs} epochs on 4,000 images, {seeds} seeds (plain, ours): ", end="")
     print(", ".join(f"{100 * plain:.1f} {100 * ours:.1f}" for plain, ours in rows))
-    print(
-        f"ours - plain: {mean:+.2f} points, 95 % interval {mean - 4.3 * error:+.2f} to {mean + 4.3 * error:+.2f} (t, 2 d.f.)"
-    )
+    low, high = mean - 4.303 * error, mean + 4.303 * error  # t with 2 degrees of freedom
+    print(f"ours - plain: {mean:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}")
 
 
 def main() -> None:
@@ -155,14 +154,14 @@ def main() -> None:
     data = made_up()
     plain, ours = Plain(data, 0), Ours(data, 0, precision, epochs=1000)
     exact = Ours(data, 0, "float32", epochs=1000)
-    times = by_turns(
-        {"plain DataLoader loop, float32": lambda: plain.step() or plain.step(), "ours, float32 channels-last": exact.step,
-         f"ours, {precision} channels-last": ours.step},
-        chosen.steps,
-    )  # fmt: skip
-    print(
-        f"ResNet-20, batch {BATCH}, {chosen.threads} thread(s), {chosen.steps} interleaved steps, torch {torch.__version__}\n"
-    )
+    contestants = {
+        "plain DataLoader loop, float32": lambda: plain.step() or plain.step(),
+        "ours, float32 channels-last": exact.step,
+        f"ours, {precision} channels-last": ours.step,
+    }
+    times = by_turns(contestants, chosen.steps)
+    print(f"ResNet-20, batch {BATCH}, {chosen.threads} thread(s), {chosen.steps} interleaved steps", end=", ")
+    print(f"torch {torch.__version__}\n")
     print(table(times, "plain DataLoader loop, float32"))
     if chosen.data:
         compare_accuracy(chosen.data, precision)

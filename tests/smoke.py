@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from secateurs.cli import app
+from secateurs.core import SecateursError
 from secateurs.studies import shipped
 from secateurs.studies.recipe import scales_of
 
@@ -21,7 +22,7 @@ def main() -> int:
             out = Path(folder) / name.replace("/", "-")
             try:
                 app(["run", name, "--scale", "smoke", "--out", str(out)], standalone_mode=False)
-            except Exception as error:
+            except SecateursError as error:
                 sys.stderr.write(f"{name}: {error}\n")
                 failed.append(name)
     sys.stderr.write(f"smoke: {len(failed)} failed{': ' + ', '.join(failed) if failed else ''}\n")

@@ -143,6 +143,32 @@ def test_status_and_report(undisturbed: Path) -> None:
     assert (undisturbed / "report.html").exists()
 
 
+def test_studies_share_a_store_and_are_compared_and_cleaned(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(*arguments: str | Path) -> str:
+        monkeypatch.setattr(sys, "argv", ["secateurs", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    store, first, second = tmp_path / "store", tmp_path / "first", tmp_path / "second"
+    common = ("run", "demo", "--scale", "smoke", "--store", store, "--workers", "1", "seeds=[0]", "moments=[0]")
+    command(*common, "--out", first)
+    told = command(*common, "--out", second, "prune.density=0.5")
+    assert "1 job done before, not run again" in told, "the dense run is shared"
+    told = command("compare", first, second, "--out", tmp_path / "both")
+    assert "prune.density: 0.1 → 0.5" in told
+    assert "<script" not in (tmp_path / "both" / "compare.html").read_text(encoding="utf-8")
+    held = len(list(store.glob("*/done.json")))
+    assert "are not needed by this study; --yes removes them" in command("clean", first)
+    assert len(list(store.glob("*/done.json"))) == held
+    assert "MiB freed" in command("clean", first, "--yes")
+    assert 0 < len(list(store.glob("*/done.json"))) < held
+    assert "0 results removed" in command("clean", first, "--yes")
+
+
 def test_recipes_are_listed_and_shown() -> None:
     assert "p0/digits_lenet" in secateurs("recipes").stdout
     assert "study: early_periods" in secateurs("recipes", "demo").stdout

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from secateurs.core import RecipeError, SecateursError, TrainingError
+from secateurs.core import RecipeError, SecateursError, StoreError, TrainingError
 from secateurs.jobs import Engine, Processes, Serial, run
 from secateurs.papers import p0_early_periods
 from secateurs.report import compare as compare_studies
@@ -28,8 +29,6 @@ from secateurs.studies.recipe import scales_of
 from secateurs.studies.runs import PRELOAD
 
 app = typer.Typer(
-    help="Prune neural networks early in training: when, what, how, and whether it was worth it.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -45,9 +44,21 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, or several as cuda:0,cuda:
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many jobs, epochs and hours; run nothing.")]
 
 
+@app.callback(invoke_without_command=True)
+def main_options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+) -> None:
+    """Prune neural networks early in training: when, what, how, and whether it was worth it."""
+    if version:
+        console.print(metadata.version("secateurs"), highlight=False)
+    elif context.invoked_subcommand is None:
+        console.print(context.get_help(), markup=False)
+
+
 @app.command()
 def demo(out: Out = None, workers: Workers = None, device: Device = "cpu", dry_run: DryRun = False) -> None:
-    """Study early pruning on real handwritten digits: about a minute on two cores, no download."""
+    """Study early pruning on real handwritten digits: about a minute and a half on two cores, no download."""
     recipe = load_recipe("demo", "demo")
     _study(recipe, "demo", out or Path("secateurs-demo"), None, workers, device, dry_run)
 
@@ -70,7 +81,8 @@ def run_recipe(
     """Run a recipe, or go on with it: finished jobs are never run again."""
     loaded = load_recipe(recipe, scale, [*(settings or []), *(set_ or [])])
     name = recipe + (f"@{scale}" if scale else "")
-    folder = out or Path("secateurs-runs") / name.removesuffix(".yaml").replace("/", "-").replace("@", "-")
+    short = recipe.replace("/", "-") if recipe in shipped() else Path(recipe).stem
+    folder = out or Path("secateurs-runs") / (short + (f"-{scale}" if scale else ""))
     _study(loaded, name, folder, store, workers, device, dry_run)
 
 
@@ -78,11 +90,10 @@ def run_recipe(
 def status(folder: Annotated[Path, typer.Argument(help="Folder of a study.")]) -> None:
     """Show how far a study is: jobs done, running, interrupted, still to come."""
     study = StudyFolder(folder)
-    ordered = study.ordered()
-    jobs = Sweep(ordered.recipe, ordered.device).jobs(study.store)
+    jobs = study.jobs()
     states = {job.key: study.store.entry(job).state for job in jobs}
     counts = Counter(states.values())
-    console.print(f"[bold]{escape(ordered.name)}[/]: {counts['done']} of {len(jobs)} jobs done")
+    console.print(f"[bold]{escape(study.ordered().name)}[/]: {counts['done']} of {len(jobs)} jobs done")
     table = Table("job", "state", box=None, pad_edge=False)
     for job in jobs:
         if states[job.key] != "done":
@@ -117,20 +128,24 @@ def compare(
 
 @app.command()
 def clean(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of studies with one store.")],
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only counted.")] = False,
 ) -> None:
-    """Remove results that the study's recipe, as it was last run, no longer needs."""
-    study = StudyFolder(folder)
-    ordered = study.ordered()
-    needed = Sweep(ordered.recipe, ordered.device).jobs(study.store)
-    spare = len(study.store.entries()) - sum(study.store.entry(job).path.exists() for job in needed)
-    if not yes:
-        console.print(
-            f"{spare} results in {escape(str(study.store.root))} are not needed by this study; --yes removes them"
-        )
+    """Remove results that the studies' recipes, as they were last run, no longer need."""
+    studies = [StudyFolder(folder) for folder in folders]
+    store = studies[0].store
+    if len({study.store.root.resolve() for study in studies}) > 1:
+        raise StoreError("clean: the studies have different stores: clean them one after the other")
+    needed = {job.key: job for study in studies for job in study.jobs()}
+    spare = sum(entry.key not in needed for entry in store.entries())
+    if yes:
+        console.print(f"{spare} results removed, {store.gc(needed.values()) / 2**20:.1f} MiB freed")
         return
-    console.print(f"{spare} results removed, {study.store.gc(needed) / 2**20:.1f} MiB freed")
+    console.print(
+        f"{spare} results in {escape(str(store.root))} are not needed here; --yes removes them", soft_wrap=True
+    )
+    if any(study.shares_its_store for study in studies):
+        console.print("The store is shared: results of studies that are not named are among them.")
 
 
 @app.command()
@@ -183,6 +198,7 @@ def _study(
 
 
 def _report(folder: StudyFolder) -> None:
+    folder.jobs()  # refuses before anything is overwritten
     study, written = p0_early_periods.write(folder)
     show(find(study), console)
     for path in (written.page, *written.figures):

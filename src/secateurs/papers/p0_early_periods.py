@@ -35,7 +35,7 @@ def study_of(ordered: Ordered, store: Store) -> Study:
     measured = {signal_of(spec).name for plan in sweep.studies.values() for spec in plan.recipe.signals}
     jobs = sweep.jobs(store)
     return Study(
-        title=recipe.title,
+        title=_title(ordered),
         dense=[run for label, plan in sweep.studies.items() for run in _dense(plan, store, label or ordered.name)],
         pruned=[run for label, plan in sweep.studies.items() for run in _pruned(plan, store, label or ordered.name)],
         figure=recipe.figure,
@@ -52,6 +52,12 @@ def study_of(ordered: Ordered, store: Store) -> Study:
         citation=CITATION,
         notes=[*_data(sweep), *_collapse(store, jobs)],
     )
+
+
+def _title(ordered: Ordered) -> str:
+    """The recipe's title, with the scale where it is not the paper's: titles tell what the paper did."""
+    scale = ordered.name.partition("@")[2]
+    return ordered.recipe.title + (f" (scale {scale})" if scale not in ("", "paper") else "")
 
 
 def _dense(plan: EarlyPeriodsStudy, store: Store, setting: str) -> list[DenseRun]:

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from secateurs.core import Log, Moment, TrainingError, version_of
+from secateurs.core import Log, Moment, TrainingError, prunable, version_of
 from secateurs.jobs import REGISTRY, Entry, Graph, Job, Numerics, Store
 from secateurs.studies.recipe import EarlyPeriods
 from secateurs.studies.runs import DenseConfig, PrunedConfig, identity_and_place, load_data
 from secateurs.train import Seeds, check_precision
 from secateurs.what import SCORES
 from secateurs.when import SIGNALS, replay, trigger_of
-from secateurs.zoo import DATASETS, MODELS, build_model
+from secateurs.zoo import AUGMENTATIONS, DATASETS, MODELS, build_model
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class EarlyPeriodsStudy:
     Raises:
         TrainingError: when a moment lies outside the run, the device lacks the precision, or the
             network does not suit the data.
+        PruningError: when ``prune.exclude`` names what the network has not.
         DataError: when the data cannot be used, or a batch is larger than they are.
     """
 
@@ -48,7 +49,7 @@ class EarlyPeriodsStudy:
         check_precision(r.train.precision, torch.device(self.device))
         data = load_data(r.data)
         with torch.device("meta"):  # takes no memory, and shows at once whether the network suits the data
-            build_model(r.model, data.input_shape, data.num_classes, seed=0)
+            prunable(build_model(r.model, data.input_shape, data.num_classes, seed=0), r.prune.exclude)
         dense = {seed: self._dense(seed) for seed in self.recipe.seeds}
         object.__setattr__(self, "dense", dense)
         list(self._grid_moments())
@@ -142,6 +143,9 @@ class EarlyPeriodsStudy:
         parts = parts | {
             f"model/{r.model.name}": version_of(MODELS[r.model.name]),
             f"data/{r.data.name}": version_of(DATASETS[r.data.name]),
+            f"augment/{r.train.augment}": version_of(AUGMENTATIONS[r.train.augment]),
+            f"optimizer/{r.train.optimizer.name}": version_of(r.train.optimizer),
+            f"schedule/{r.train.schedule.name}": version_of(r.train.schedule),
         }
         identity, places = identity_and_place(r.data)
         return Job(

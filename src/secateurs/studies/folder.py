@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from secateurs.core import RecipeError, StoreError
-from secateurs.jobs import Store
+from secateurs.jobs import Job, Store
 from secateurs.studies.recipe import EarlyPeriods, check
+from secateurs.studies.sweep import Sweep
 
 _RECIPE = "recipe.yaml"
 
@@ -42,6 +43,28 @@ class StudyFolder:
         if not (root / _RECIPE).is_file():
             raise StoreError(f"{root}: there is no study here (no {_RECIPE}); name the folder that a run wrote into")
         self.store = Store(root / self.ordered().store, create=False)
+
+    @property
+    def shares_its_store(self) -> bool:
+        """Whether the store lies elsewhere, and other studies may use it."""
+        return self.ordered().store != "store"
+
+    def jobs(self) -> tuple[Job, ...]:
+        """All jobs of the study, with those that triggers chose so far.
+
+        Raises:
+            StoreError: when not one of them was begun though the store holds finished results: they
+                were made by another version, which names its jobs otherwise.
+        """
+        ordered = self.ordered()
+        jobs = Sweep(ordered.recipe, ordered.device).jobs(self.store)
+        finished = [entry for entry in self.store.entries() if entry.done]
+        if finished and not any((self.store.root / job.key).exists() for job in jobs):
+            raise StoreError(
+                f"{self.store.root}: none of its {len(finished)} finished results belongs to this study as this "
+                "version of secateurs plans it: read it with the one that ran it, or run the recipe into another folder"
+            )
+        return jobs
 
     @classmethod
     def create(cls, root: Path, ordered: Ordered) -> StudyFolder:
@@ -76,6 +99,10 @@ class StudyFolder:
             saved: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
             content = dict(saved["recipe"])
             name, device, command, store = (str(saved[key]) for key in ("name", "device", "command", "store"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            raise RecipeError(
+                f"{path}: has no {error}; it was written by another version: run the recipe again into another folder"
+            ) from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
             raise RecipeError(f"{path}: cannot be read ({error}); run the recipe again into this folder") from error
         return Ordered(check(content, str(path)), name, device, command, store)

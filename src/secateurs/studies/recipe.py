@@ -158,7 +158,7 @@ def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] 
     >>> load_recipe("demo", "smoke", overrides=["train.lr=fast"])
     Traceback (most recent call last):
     ...
-    secateurs.core.RecipeError: recipe demo: train.lr: expected a number, got 'fast'
+    secateurs.core.errors.RecipeError: recipe demo: train.lr: expected a number, got 'fast'
     """
     file = _file(source)
     if scale is None and len(file.scales) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from functools import lru_cache, partial
@@ -147,15 +148,16 @@ def pruned_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
 def _one_epoch(
     state: TrainState, data: Dataset, settings: TrainSettings, seeds: Seeds, ctx: Context, watch: Watch | None = None
 ) -> TrainState:
-    """Train to the end of the current epoch and log its row."""
-    watch = watch or Watch([TrainLoss()], state.model)
+    """Train to the end of the current epoch and log its row; with a watch, validation accuracy too."""
+    watching = watch or Watch([TrainLoss()], state.model)
     lr = settings.lr_at(state.moment, state.schedule_start, state.max_lr)
     begun = time.perf_counter()
-    state = train(state, data, settings, until=state.moment.epoch + 1, order_seed=seeds.order, observers=[watch])
-    row = {"epoch": state.moment.epoch, "moment": str(state.moment)} if state.diverged else watch.rows[-1]
-    accuracy = evaluate(state.model, data.task, data.validation)["accuracy"]
-    timing = {"seconds": time.perf_counter() - begun, "epochs": settings.epochs}
-    ctx.log({**row, "lr": lr, "validation_accuracy": accuracy, **timing})
+    state = train(state, data, settings, until=state.moment.epoch + 1, order_seed=seeds.order, observers=[watching])
+    row = {"epoch": state.moment.epoch, "moment": str(state.moment)} if state.diverged else watching.rows[-1]
+    row = {**row, "lr": lr, "epochs": settings.epochs}
+    if watch is not None:
+        row["validation_accuracy"] = evaluate(state.model, data.task, data.validation)["accuracy"]
+    ctx.log({**row, "seconds": time.perf_counter() - begun})
     return state
 
 
@@ -165,6 +167,8 @@ def _summary(state: TrainState, data: Dataset) -> dict[str, Any]:
     for part in ("train", "validation", "test"):
         measured = evaluate(state.model, data.task, getattr(data, part))
         summary |= {f"{part}_{name}": value for name, value in measured.items()}
+    if state.diverged is None and not math.isfinite(summary["train_loss"]):
+        summary["diverged"] = str(state.moment)  # The very last steps did it: no loss of training was there to show it.
     return summary
 
 

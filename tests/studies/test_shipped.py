@@ -1,0 +1,130 @@
+"""Every recipe that ships, at every scale: it validates, plans, and its networks take the data they are given."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from secateurs.core import Moment, Spec
+from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, early_periods, load_recipe, shipped
+from secateurs.studies.recipe import scales_of
+from secateurs.when import replay, signal_of, trigger_of
+from secateurs.zoo import ImageSet, build_model
+from secateurs.zoo import digits as real_digits
+
+EVERY = [(name, scale) for name in shipped() for scale in scales_of(name)]
+SIZES = {"cifar10": 45_000, "cifar100": 45_000, "mnist": 54_000, "fashion_mnist": 54_000, "svhn": 65_931}
+SHAPES = {"mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28)}
+CLASSES = {"cifar100": 100}
+
+
+@cache
+def stand_in(name: str, options: tuple[tuple[str, Any], ...]) -> Any:
+    """What a plan asks of data, without a download: their size, shape, classes and digest."""
+    if name == "digits":
+        return real_digits(**dict(options))
+    n = dict(options).get("train_examples") or SIZES[name]
+    shape = SHAPES.get(name, (3, 32, 32))
+    images = torch.zeros(1, *shape, dtype=torch.uint8).expand(n, *shape)
+    one = torch.ones(shape[0])
+    train = ImageSet(images, torch.zeros(1, dtype=torch.int64).expand(n), one, one)
+    return SimpleNamespace(
+        train=train, input_shape=shape, num_classes=CLASSES.get(name, 10), digest=f"{name} {options}"
+    )
+
+
+def load(spec: Spec, device: str = "cpu") -> Any:
+    return stand_in(spec.name, tuple(sorted(spec.options.items())))
+
+
+@pytest.fixture(autouse=True)
+def _no_download_and_any_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(early_periods, "load_data", load)
+    monkeypatch.setattr(early_periods, "check_precision", lambda *_: None)
+
+
+def planned(recipe: EarlyPeriods, device: str) -> set[str]:
+    """Plan for one seed (more seeds only add jobs, which has a test of its own); the keys of the jobs."""
+    study = EarlyPeriodsStudy(recipe.model_copy(update={"seeds": recipe.seeds[-1:]}), device)
+    dense, *pruned = study.graph().jobs
+    assert dense.name == "dense_run"
+    assert len(pruned) == len(recipe.moments)
+    assert all(job.name == "pruned_run" and job.inputs == {"dense": dense} for job in pruned)
+    # Pruned runs train only what is left; together with the dense prefix it is one budget.
+    epochs, per_epoch = recipe.train.epochs, study.steps_per_epoch
+    left = [max(0.5, epochs - Moment.parse(t, per_epoch).epochs) for t in recipe.moments]
+    assert [job.cost for job in (dense, *pruned)] == pytest.approx([epochs, *left])
+    return {job.key for job in (dense, *pruned)}
+
+
+@pytest.mark.parametrize(("name", "scale"), EVERY, ids=str)
+def test_it_validates_and_plans(name: str, scale: str) -> None:
+    recipe = load_recipe(name, scale)
+    device = "cpu" if scale in ("demo", "smoke", "cpu") or name.startswith("p0/digits") else "cuda"
+    keys: dict[str, set[str]] = {}
+    for label, one in recipe.each().items():
+        keys[label] = planned(one, device)
+        assert len(keys[label]) == 1 + len(one.moments)
+        moments = [Moment.parse(moment, 10**6) for moment in one.moments]
+        assert len(set(moments)) == len(moments)
+        assert one.triggers
+        for spec in one.signals:
+            signal_of(spec)
+    labels = list(keys)
+    assert all(keys[a] != keys[b] for a in labels for b in labels if a < b), "two settings are one"
+
+
+@pytest.mark.parametrize(("name", "scale"), [each for each in EVERY if each[1] != "smoke"], ids=str)
+def test_its_triggers_can_fire_inside_the_run(name: str, scale: str) -> None:
+    """Where a signal has a peak inside the run, every trigger of a shipped recipe fires before the end."""
+    for recipe in load_recipe(name, scale).each().values():
+        names = [signal_of(spec).name for spec in recipe.signals]
+        # A signal with a peak early on, and one with a peak at once.
+        for shape in ([1.0, 5, 9, 7, 4, 2], [9.0, 5, 3, 2, 1, 0.5]):
+            curve = shape + [shape[-1] / (k + 2) for k in range(recipe.train.epochs + 1 - len(shape))]
+            log = [(Moment(k, 1), dict.fromkeys(names, v)) for k, v in enumerate(curve[: recipe.train.epochs + 1])]
+            for trigger, spec in recipe.triggers.items():
+                fired = replay(trigger_of(spec), log)
+                assert fired is not None, (trigger, shape)
+                assert fired.steps < recipe.train.epochs, (trigger, shape)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_its_networks_take_its_data(name: str) -> None:
+    seen = set()
+    for scale in scales_of(name):
+        for recipe in load_recipe(name, scale).each().values():
+            key = repr((recipe.model, recipe.data.name, recipe.data.options.get("enlarge")))
+            if scale not in ("smoke", "demo") or key in seen:
+                continue  # the full networks are built in their own tests
+            seen.add(key)
+            data = load(recipe.data)
+            model = build_model(recipe.model, data.input_shape, data.num_classes, seed=0).eval()
+            assert model(torch.zeros(2, *data.input_shape)).shape == (2, data.num_classes)
+    assert seen
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name != "demo"])
+def test_every_recipe_has_a_paper_scale_or_says_what_it_is(name: str) -> None:
+    scales = scales_of(name)
+    assert "smoke" in scales
+    assert {"paper", "small"} & set(scales)
+
+
+def test_p0_is_run_as_in_the_paper() -> None:
+    recipe = load_recipe("p0/fig1a", "paper")
+    t = recipe.train
+    assert (t.epochs, t.batch_size, t.lr, t.augment, t.warm_up) == (200, 128, 0.1, "flip_crop", 0)
+    assert t.optimizer.model_dump() == {
+        "name": "sgd", "momentum": 0.9, "weight_decay": 5e-4, "nesterov": False, "decay_norms_and_biases": True,
+    }  # fmt: skip
+    assert t.schedule.model_dump() == {"name": "exponential", "gamma": 0.97}
+    assert t.precision == "float32"
+    assert recipe.prune.density == pytest.approx(0.1)
+    assert (recipe.prune.scope, recipe.prune.score.name, recipe.prune.min_lr) == ("global", "magnitude", 0.001)
+    assert (recipe.moments, len(recipe.seeds)) == (tuple(range(0, 200, 20)), 3)
+    assert recipe.model == Spec("resnet18", {"width": 64, "shortcut": "B"})
