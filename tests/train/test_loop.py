@@ -13,16 +13,15 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from safetensors.torch import load, save
 
-from secateurs.core import DataError, Moment, Observation, Spec, TrainingError, TrainState, generator_for, prunable
+from secateurs.core import Moment, Observation, Spec, TrainingError, TrainState, generator_for, prunable
 from secateurs.how import Mask, apply, keep_top
 from secateurs.measure import evaluate
 from secateurs.train import TrainSettings, begin, observe, pack, train, unpack
 from secateurs.what import magnitude
 from secateurs.zoo import build_model
-from toys import LENET, RESNET, content, same_bits, surroundings, toy_data
+from toys import RESNET, content, same_bits, surroundings, toy_data
 
 DATA = toy_data()
 SETTINGS = TrainSettings(epochs=4, batch_size=10, lr=0.05, augment="shift")  # five steps an epoch, the last one smaller
@@ -370,41 +369,3 @@ def test_a_diverged_state_goes_through_files() -> None:
     state = train(fresh(chosen), DATA, chosen, until="4ep")
     found = through_bytes(state, chosen)
     assert_same(found, state)
-
-
-# -------------------------------------------------------------------------------------- settings
-
-
-def test_a_batch_larger_than_the_data_is_refused() -> None:
-    message = "batch_size 49 is larger than the 48 training examples: set train.batch_size to at most 48"
-    with pytest.raises(DataError, match=re.escape(message)):
-        begin(LENET, DATA, TrainSettings(epochs=1, batch_size=49), init_seed=0)
-    assert begin(LENET, DATA, TrainSettings(epochs=1, batch_size=48), init_seed=0).moment == Moment(0, 1)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"epochs": 0},
-        {"epochs": 1, "batch_size": 0},
-        {"epochs": 1, "lr": 0},
-        {"epochs": 1, "lr": -1},
-        {"epochs": 1, "lr": math.nan},
-        {"epochs": 1, "lr": math.inf},
-        {"epochs": 1, "rate": 0.1},
-        {"epochs": 1, "augment": "mixup"},
-        {"epochs": 1.5},
-        {},
-    ],
-)
-def test_settings_that_cannot_be(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        TrainSettings(**options)
-
-
-def test_settings_are_values() -> None:
-    chosen = variant("adam")
-    assert TrainSettings.model_validate(json.loads(chosen.model_dump_json())) == chosen
-    assert hash(chosen) == hash(variant("adam"))
-    with pytest.raises(ValidationError, match="frozen"):
-        chosen.lr = 1.0  # type: ignore[misc]
