@@ -176,6 +176,7 @@ NETS = {
     "never called": Net(VECTORS, NeverCalled, "'keeper.weight' is used, but not by its layer"),
     "bare parameter": Net(VECTORS, BareParameter, slow_for_all="the model itself. .BareParameter. has no rule"),
     "in place": Net(PICTURES, InPlace),
+    "in place at once": Net(PICTURES, lambda: flat(conv(1, 3, 3), nn.ReLU(inplace=True), conv(3, 2, 3))),
     "folded": Net(SERIES, lambda: Folded(False), "'inner' mixes the batch dimension: it got 14 rows for 7 examples"),
     "transposed": Net(SERIES, lambda: Folded(True), "'inner' mixes the batch dimension"),
     "transposed, as long": Net((N, N, 3), AsLong, "'inner' mixes the batch dimension: it got 7 rows for 1 examples"),

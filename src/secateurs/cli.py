@@ -1,4 +1,4 @@
-"""The command line: ``secateurs demo | run | status | report | recipes``."""
+"""The command line: ``secateurs demo | run | status | report | compare | clean | recipes``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def demo(out: Out = None, workers: Workers = None, device: Device = "cpu", dry_r
 def run_recipe(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe (see 'secateurs recipes') or a YAML file.")],
     settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="As --set.")] = None,
-    scale: Annotated[str | None, typer.Option(help="paper, small or smoke, as the recipe has them.")] = None,
+    scale: Annotated[str | None, typer.Option(help="One of the recipe's scales: paper, small, smoke, ...")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override, e.g. train.lr=0.3; repeatable.")] = None,
     out: Out = None,
     store: Annotated[
@@ -169,7 +169,7 @@ def _study(
 ) -> None:
     devices = _devices(device)
     plan = Sweep(recipe, device=torch.device(devices[0]).type)
-    workers = workers or (len(devices) if devices[0] != "cpu" else os.cpu_count() or 1)
+    workers = workers or (len(devices) if devices[0] != "cpu" else _cores())
     if dry_run:
         size = estimate(plan, devices[0])
         console.print(
@@ -205,6 +205,11 @@ def _report(folder: StudyFolder) -> None:
         console.print(f"{'report' if path == written.page else 'figure'}: [bold]{escape(str(path))}[/]", soft_wrap=True)
 
 
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _duration(seconds: float) -> str:
     """Hours where there are any, else minutes, else seconds."""
     for unit, size in (("hours", 3600), ("minutes", 60)):
@@ -220,10 +225,10 @@ def _devices(text: str) -> tuple[str, ...]:
             kind = torch.device(each).type
         except RuntimeError:
             raise TrainingError(f"--device: {each!r} is no device: write cpu, cuda, cuda:1 or cuda:0,cuda:1") from None
-        if kind == "cuda" and not torch.cuda.is_available():
-            raise TrainingError(
-                f"--device: {each!r}: this machine has no usable CUDA device; leave --device out for cpu"
-            )
+        if kind not in ("cpu", "cuda"):
+            raise TrainingError(f"--device: {each!r}: only cpu and cuda are known to work; leave --device out for cpu")
+        if kind == "cuda" and (torch.device(each).index or 0) >= torch.cuda.device_count():
+            raise TrainingError(f"--device: {each!r}: this machine has no such CUDA device; leave --device out for cpu")
     if len({torch.device(each).type for each in devices}) > 1:
         raise TrainingError(f"--device: {text!r} mixes kinds of devices: bits would differ between them")
     return devices

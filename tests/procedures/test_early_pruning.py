@@ -294,11 +294,18 @@ def test_layer_collapse_is_called_what_it_is() -> None:
     with torch.no_grad():
         prunable(state.model)["3.weight"].mul_(1e-6)
     state = prune(state, DATA, PruneSettings(density=0.3), SETTINGS)
-    facts = mask_facts(density_of(state))
+    facts = mask_facts(density_of(state), state.model)
     assert facts["empty_layers"] == ["3.weight"]
     assert facts["layer_densities"]["3.weight"] == 0
     assert facts["density"] == density_of(state).density
-    assert set(facts) == {"density", "layer_densities", "empty_layers"}
+    every = sum(p.numel() for p in state.model.parameters())
+    alive = every - density_of(state).total + density_of(state).kept
+    assert facts["density_of_all_parameters"] == alive / every
+    assert set(facts) == {"density", "density_of_all_parameters", "layer_densities", "empty_layers"}
+
+
+def test_a_score_may_be_given_by_name() -> None:
+    assert PruneSettings(score="fisher").score == Spec("fisher")  # type: ignore[arg-type]
 
 
 def test_everything_in_the_tables_can_be_combined() -> None:

@@ -40,10 +40,10 @@ def test_same_numbers_same_bytes_whatever_the_users_style(make_study, tmp_path) 
 
 def test_without_signals_and_with_one_seed(make_study) -> None:
     study = make_study(seeds=1)
-    bare = dataclasses.replace(study, dense=[DenseRun(0, "net", 7, 10, [], {})])
+    bare = dataclasses.replace(study, dense=[DenseRun(0, "net", 7, 10, [], {"test_accuracy": 0.9})])
     (found,) = find(bare)
     (axes,) = draw(found).axes
-    assert labels(axes) == ["pruned", "best (validation)"]
+    assert labels(axes) == ["pruned", "best (validation)", "dense, 90.0 %"]
 
 
 def test_a_setting_may_hold_any_characters(make_study) -> None:

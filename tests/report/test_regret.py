@@ -125,3 +125,18 @@ def test_a_dense_run_that_is_not_done_says_nothing_about_a_trigger() -> None:
     assert trigger_sentence(result) == "The trigger “peak” has no finished dense run to be judged on yet."
     done = DenseRun(0, "net", 7, 3, [], {"test_accuracy": 0.9})
     assert trigger_result("peak", "", [done], []).never == (0,)
+
+
+def test_a_dense_run_that_diverged_decides_nothing(make_study) -> None:
+    """What is pruned from it early has results, what is pruned later has none: it must not name the best moment."""
+    study = make_study(seeds=3)
+    lost = {"diverged": "2ep"}
+    dense = [*study.dense, DenseRun(3, "net", 7, 10, [], lost)]
+    pruned = [*study.pruned, run(3, 0, 0.99, 0.99)]
+    pruned += [PrunedRun(3, "net", f"{at}ep", at, 0.1, (GRID,), lost) for at in (4.0, 8.0)]
+    (before,) = find(study)
+    (after,) = find(dataclasses.replace(study, dense=dense, pruned=pruned))
+    assert after.best == before.best
+    assert after.early_gain == before.early_gain
+    assert after.triggers[0].regret == before.triggers[0].regret
+    assert [each.seed for each in after.diverged] == [3, 3, 3]

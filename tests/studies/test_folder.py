@@ -49,3 +49,11 @@ def test_something_else_in_the_folder_is_left_alone(recipe: Callable[..., EarlyP
     with pytest.raises(SecateursError, match="holds files but is no store"):
         StudyFolder.create(tmp_path, Ordered(recipe(), "mine", "cpu", "secateurs run mine"))
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["letter.txt", "store"]
+
+
+def test_a_recipe_of_the_user_s_is_not_overwritten(recipe: Callable[..., EarlyPeriods], tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("base: demo\n", encoding="utf-8")
+    with pytest.raises(SecateursError, match="is a file of yours"):
+        StudyFolder.create(tmp_path, Ordered(recipe(), "mine", "cpu", "secateurs run mine"))
+    assert (tmp_path / "recipe.yaml").read_text(encoding="utf-8") == "base: demo\n"
+    assert not (tmp_path / "store").exists()

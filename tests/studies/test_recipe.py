@@ -72,7 +72,7 @@ FAULTS: dict[str, str] = {
     "study=x": "study: unknown kind 'x'; choices: early_periods",
     # shapes
     "train=3": "train: expected a mapping of keys, got 3",
-    "train=null": "train: expected a mapping of keys, got None",
+    "train=null": "train: is missing",
     "model=[1]": "model: expected a mapping of keys, got [1]",
     "moments=3": "moments: expected a list, got 3",
     "signals=3": "signals: expected a list, got 3",
@@ -311,3 +311,24 @@ def test_shipped_recipes_are_all_found() -> None:
     assert "demo" in names
     assert {f"p0/fig{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9)} <= set(names)
     assert all(path.is_file() for path in names.values())
+
+
+def test_null_takes_away_what_lies_below() -> None:
+    recipe = load_recipe("demo", "smoke", ["triggers.peak of tr(F)=null", "triggers.peak of KL-uniform=null"])
+    assert list(recipe.triggers) == ["halfway"]
+    only = load_recipe("demo", "smoke", ["triggers=null", "signals=[kl_uniform]"])
+    assert only.triggers == {}
+
+
+@pytest.mark.parametrize("override", ["prune.density=0.3", "prune={density: 0.3}"])
+def test_an_override_that_a_setting_hides_is_refused(override: str) -> None:
+    with pytest.raises(RecipeError, match=r"override prune.density: the setting '80 % sparsity' says it too"):
+        load_recipe("p0/fig5", "smoke", [override])
+    assert load_recipe("p0/fig5", "smoke", ["train.lr=0.3"]).train.lr == 0.3
+
+
+@pytest.mark.parametrize("option", ["moment=9ep", "no_later_than=9ep"])
+def test_a_trigger_beyond_the_run_is_refused(option: str) -> None:
+    key = option.split("=")[0]
+    with pytest.raises(RecipeError, match=rf"triggers.halfway.{key}: 9ep lies outside the run of 4 epochs"):
+        load_recipe("demo", "smoke", [f"triggers.halfway.{option}"])

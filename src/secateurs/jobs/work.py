@@ -83,7 +83,7 @@ def _sit(task: Task, function: Function, entry: Entry, place: Place) -> Result:
             context.note(f"goes on from its last checkpoint, {kept.rows} rows of metrics")
         inputs = {name: Entry(entry.path.parent / key) for name, key in task.spec["inputs"].items()}
         try:
-            with seeded(task.key, context.device):
+            with seeded(task.key, context.device), reproducible():
                 summary = function(plain(task.spec["config"]), inputs, context)  # a copy: theirs to change
             return Result(task.key, "done", context.finish(summary or {}))
         except (Exception, SystemExit):
@@ -158,6 +158,26 @@ def seeded(key: str, device: torch.device) -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
+
+
+@contextlib.contextmanager
+def reproducible() -> Iterator[None]:
+    """Ask CUDA for the same bits each time: deterministic kernels where there are any, and no TF32."""
+    backends = torch.backends
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        backends.cudnn.benchmark,
+        backends.cudnn.allow_tf32,
+        backends.cuda.matmul.allow_tf32,
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    backends.cudnn.benchmark = backends.cudnn.allow_tf32 = backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        backends.cudnn.benchmark, backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32 = before[2:]
 
 
 def _said(error: BaseException) -> str:

@@ -24,7 +24,7 @@ CITATION = """\
   note   = {University of California, Los Angeles}
 }"""
 
-_CURVES = ("fisher_trace", "kl_uniform", "gradient_norm")
+_CURVES = ("fisher_trace", "fisher_trace_empirical", "kl_uniform", "gradient_norm")
 
 
 def study_of(ordered: Ordered, store: Store) -> Study:

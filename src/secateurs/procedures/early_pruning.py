@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from torch import nn
 
 from secateurs.core import Moment, Observer, PruningError, Spec, TrainState, generator_for, prunable
 from secateurs.how import Mask, apply, keep_top
@@ -26,7 +27,9 @@ class PruneSettings(Settings):
 
     density: float = Field(0.1, gt=0, le=1)
     scope: Literal["global", "layer", "erk"] = "global"
-    score: Spec = Spec("magnitude")
+    score: Annotated[Spec, BeforeValidator(lambda name: Spec(name) if isinstance(name, str) else name)] = Spec(
+        "magnitude"
+    )
     examples_per_class: int = Field(10, gt=0)
     exclude: tuple[str, ...] = ()
     min_lr: float = Field(0.001, ge=0)
@@ -97,10 +100,12 @@ def early_pruning(
     return train(state, data, training, until=training.epochs, order_seed=seeds.order, observers=observers)
 
 
-def mask_facts(mask: Mask) -> dict[str, Any]:
-    """What to report of a mask: density overall and by layer, and layers left without a weight (collapse)."""
+def mask_facts(mask: Mask, model: nn.Module) -> dict[str, Any]:
+    """What to report of a mask: density over prunable weights and over all parameters, by layer, and empty layers."""
+    every = sum(p.numel() for p in model.parameters())
     return {
         "density": mask.density,
+        "density_of_all_parameters": (every - mask.total + mask.kept) / every,
         "layer_densities": mask.layer_densities(),
         "empty_layers": list(mask.empty_layers()),
     }

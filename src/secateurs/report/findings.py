@@ -92,9 +92,13 @@ def find(study: Study) -> tuple[Findings, ...]:
 
 
 def _findings(study: Study, dense: Sequence[DenseRun], pruned: Sequence[PrunedRun]) -> Findings:
-    curve = accuracy_curve(pruned)
+    # Seeds whose dense run came to an end: what is pruned from a run that diverges later has
+    # results for early moments only, and must not decide which moment is best.
+    well = [run for run in dense if run.accuracy("test") is not None]
+    sound = {run.seed for run in well}
+    kept = [run for run in pruned if run.seed in sound]
+    curve = accuracy_curve(kept)
     best = best_point(curve)
-    well = [run for run in dense if run.diverged is None]
     curves = [signal_curve(well, name) for name in study.signals]
     times = Spread.of(number(run.summary, "seconds") for run in dense)
     peaks = [signal_peak(run, name) for name in study.signals for run in well]
@@ -108,20 +112,20 @@ def _findings(study: Study, dense: Sequence[DenseRun], pruned: Sequence[PrunedRu
         train=Spread.of(run.accuracy("train") for run in dense),
         curve=curve,
         best=best,
-        early_gain=_early_gain(pruned, best, curve),
+        early_gain=_early_gain(kept, best, curve),
         signals=tuple(item for item in curves if item is not None),
         peaks=tuple(item for item in peaks if item is not None),
         triggers=tuple(
-            trigger_result(name, text, dense, pruned, study.needs.get(name)) for name, text in study.triggers.items()
+            trigger_result(name, text, dense, kept, study.needs.get(name)) for name, text in study.triggers.items()
         ),
         diverged=_diverged(dense, pruned),
         missing=_missing(dense, pruned),
         run_seconds=None if times is None else times.mean,
         seconds={name: cost for name in study.signals if (cost := _seconds(dense, name)) is not None},
-        correlations=correlations(dense, pruned, study.signals),
+        correlations=correlations(dense, kept, study.signals),
         learning_rate=signal_curve([max(dense, key=lambda run: len(run.log))], "lr"),
         dense_runs=tuple(dense),
-        pruned_runs=tuple(pruned),
+        pruned_runs=tuple(kept),
     )
 
 

@@ -179,7 +179,7 @@ def fit_sentence(findings: Findings) -> str:
     if findings.fits:
         return f"The dense networks fit their training data: {reached}."
     return (
-        f"The dense networks do not fit their training data: {reached}, less than 99 %. "
+        f"The dense networks do not fit their training data: {reached}, less than 99 % in the mean. "
         "On such networks the paper finds tr(F) a weaker guide to the best moment."
     )
 

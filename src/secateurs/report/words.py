@@ -9,8 +9,7 @@ from secateurs.report.curves import Spread
 SIGNAL_NAMES = {
     "fisher_trace": "tr(F)",
     "kl_uniform": "KL-uniform",
-    "weight_change": "weight change",
-    "mask_distance": "mask distance",
+    "fisher_trace_empirical": "empirical tr(F)",
     "gradient_norm": "gradient norm",
 }
 """How the names of signals in logs are spelled in print; others lose their underscores."""

@@ -73,6 +73,9 @@ class StudyFolder:
         Raises:
             StoreError: when something else is in the folder, or it cannot be written.
         """
+        path = root / _RECIPE
+        if path.exists() and not _is_ours(path):
+            raise StoreError(f"{path}: is a file of yours, not of a study: name another folder with --out")
         Store(root / ordered.store)
         content = {
             "name": ordered.name,
@@ -83,9 +86,11 @@ class StudyFolder:
         }
         try:
             root.mkdir(parents=True, exist_ok=True)
-            (root / _RECIPE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+            draft = path.with_suffix(".yaml.new")
+            draft.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+            draft.replace(path)
         except OSError as error:
-            raise StoreError(f"{root / _RECIPE}: cannot be written: {error}") from error
+            raise StoreError(f"{path}: cannot be written: {error}") from error
         return cls(root)
 
     def ordered(self) -> Ordered:
@@ -106,3 +111,11 @@ class StudyFolder:
         except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
             raise RecipeError(f"{path}: cannot be read ({error}); run the recipe again into this folder") from error
         return Ordered(check(content, str(path)), name, device, command, store)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        saved: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(saved, dict) and {"name", "command", "recipe"} <= saved.keys()

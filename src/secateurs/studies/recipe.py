@@ -61,13 +61,16 @@ class EarlyPeriods(Settings):
         if not self.settings:
             return {"": self}
         base = self.model_dump(mode="json", exclude={"settings"})
-        return {label: EarlyPeriods.model_validate(merge(base, change)) for label, change in self.settings.items()}
+        return {
+            label: EarlyPeriods.model_validate(without_nulls(merge(base, change)))
+            for label, change in self.settings.items()
+        }
 
     @field_validator("moments", mode="before")
     @classmethod
     def _moments_are_moments(cls, moments: Any) -> Any:
         for moment in moments if isinstance(moments, Sequence) and not isinstance(moments, str) else ():
-            if not isinstance(moment, str | int):
+            if isinstance(moment, bool) or not isinstance(moment, str | int):
                 raise ValueError(f"a moment is written 12, '12ep' or '500it', got {moment!r}")
             try:
                 Moment.parse(moment, 1)
@@ -99,7 +102,7 @@ class EarlyPeriods(Settings):
                 faults.append(f"settings.{label}: settings cannot hold settings")
                 continue
             try:
-                EarlyPeriods.model_validate(merge(base, change))
+                EarlyPeriods.model_validate(without_nulls(merge(base, change)))
             except ValidationError as error:
                 faults += [f"settings.{label}.{line}" for line in lines(error, EarlyPeriods)]
         if faults:
@@ -115,6 +118,12 @@ class EarlyPeriods(Settings):
         if "grid" in self.triggers:
             raise ValueError("triggers.grid: that is what the moments are called: give the trigger another name")
         for name, spec in self.triggers.items():
+            for option in ("moment", "no_earlier_than", "no_later_than"):
+                at = spec.options.get(option)
+                if at is not None and "it" not in str(at) and Moment.parse(at, 1).steps > self.train.epochs:
+                    raise ValueError(
+                        f"triggers.{name}.{option}: {at} lies outside the run of {self.train.epochs} epochs"
+                    )
             for signal in sorted(trigger_of(spec).needs):
                 if signal in layerwise:
                     raise ValueError(f"triggers.{name}: signal {signal!r} has one value a layer, triggers read one")
@@ -125,8 +134,6 @@ class EarlyPeriods(Settings):
 
 STUDIES: dict[str, type[EarlyPeriods]] = {"early_periods": EarlyPeriods}
 """The only place where a name means a kind of study."""
-
-Scale = Literal["paper", "small", "smoke"]
 
 
 class RecipeFile(Settings):
@@ -166,8 +173,14 @@ def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] 
     if scale not in file.scales:
         told = f"no scale {scale!r}" if scale else "say which scale"
         raise RecipeError(f"recipe {source}: {told}{did_you_mean(scale or '', file.scales)}")
-    merged = merge(merge(file.common, file.scales[scale]), parse_overrides(overrides, source))
-    return check({"study": file.study, **merged}, source)
+    recipe = merge(file.common, file.scales[scale])
+    chosen = parse_overrides(overrides, source)
+    for label, change in (recipe.get("settings") or {}).items():
+        for path in _common_paths(chosen, change or {}):
+            raise RecipeError(
+                f"recipe {source}: override {path}: the setting {label!r} says it too; override settings.{label}.{path}"
+            )
+    return check({"study": file.study, **without_nulls(merge(recipe, chosen))}, source)
 
 
 def scales_of(source: str) -> tuple[str, ...]:
@@ -198,6 +211,8 @@ def check(raw: Mapping[str, Any], source: str) -> EarlyPeriods:
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """``over`` laid on ``base``, mapping by mapping; a mapping with another ``name`` replaces the one below.
 
+    A null stays: :func:`without_nulls` takes its key away in the end, so that the default holds again.
+
     >>> merge({"train": {"lr": 1, "epochs": 2}}, {"train": {"lr": 3}})
     {'train': {'lr': 3, 'epochs': 2}}
     """
@@ -209,6 +224,16 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         same = joins and value.get("name", below.get("name")) == below.get("name")
         merged[key] = merge(below, value) if same else value
     return merged
+
+
+def without_nulls(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping without the keys that were set to null.
+
+    >>> without_nulls({"triggers": {"halfway": None, "early": {"name": "at"}}})
+    {'triggers': {'early': {'name': 'at'}}}
+    """
+    kept = {key: value for key, value in raw.items() if value is not None}
+    return {key: without_nulls(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
 
 
 def parse_overrides(overrides: Sequence[str], source: str) -> dict[str, Any]:
@@ -247,6 +272,15 @@ def _file(source: str, above: tuple[str, ...] = ()) -> RecipeFile:
     scales = {name: merge(scale, file.scales.get(name, {})) for name, scale in base.scales.items()}
     added = {name: scale for name, scale in file.scales.items() if name not in scales}
     return RecipeFile(study=base.study, common=merge(base.common, file.common), scales={**scales, **added})
+
+
+def _common_paths(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """The dotted paths that both mappings set."""
+    found = []
+    for key in a.keys() & b.keys():
+        both = isinstance(a[key], Mapping) and isinstance(b[key], Mapping)
+        found += [f"{key}.{below}" for below in _common_paths(a[key], b[key])] if both else [key]
+    return sorted(found)
 
 
 def _find(source: str) -> Path:

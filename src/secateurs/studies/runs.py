@@ -139,7 +139,7 @@ def pruned_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
         state = _one_epoch(state, data, c.train, c.seeds, ctx)
         ctx.pause_point(partial(pack, state))
     if state.mask is not None:
-        facts = mask_facts(Mask(state.mask))
+        facts = mask_facts(Mask(state.mask), state.model)
         facts["alive"] = sum(int((p != 0).sum()) for n, p in state.model.named_parameters() if n in state.mask)
     ctx.save(pack(state)[0], name="final")
     return _summary(state, data) | facts

@@ -253,7 +253,8 @@ def _hooked(owners: Owners, n: int, visit: Visit) -> Iterator[set[str]]:
                 raise _Unfit(f"layer {layer!r} mixes the batch dimension: it got {len(a)} rows for {n} examples")
             seen.add(layer)
             # Parameters are detached: the first layers' outputs need a gradient of their own to be asked for.
-            output = output if output.requires_grad else output.detach().requires_grad_()
+            # (A copy, since what follows may change it in place, which a leaf does not allow.)
+            output = output if output.requires_grad else output.detach().requires_grad_().clone()
 
             def arrived(g: Tensor) -> None:
                 chunk = max(1, _LAYER_BYTES // layers.footprint(module, a, g))

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Examples, Moment, Observation, Signal, SignalError, SignalState
+from secateurs.core import Examples, Observation, Signal, SignalError, SignalState
 
 
 class Watch:
@@ -42,29 +42,21 @@ class Watch:
     def __call__(self, observation: Observation) -> None:
         """Show one observation to every signal that looks at this boundary."""
         observation = replace(observation, probe=self._probe, seed=self._seed)
-        values: dict[str, Tensor] = {}
+        row: dict[str, Any] = {"epoch": observation.moment.epoch, "moment": str(observation.moment)}
         for signal in self._signals:
             if observation.boundary == "step" and signal.every == "epoch":
                 continue
             begun = time.perf_counter()
             state, value = signal.update(self._states[signal.name], observation)
-            self._seconds[signal.name] += time.perf_counter() - begun
             self._states[signal.name] = state
-            if value is not None:
-                values[signal.name] = value
-        if observation.boundary == "epoch":
-            self._close_epoch(observation.moment, values)
-
-    def _close_epoch(self, moment: Moment, values: dict[str, Tensor]) -> None:
-        row: dict[str, Any] = {"epoch": moment.epoch, "moment": str(moment)}
-        for signal in self._signals:
-            if signal.name not in values:
-                continue
-            begun = time.perf_counter()  # Reading a value waits for the device: that is the signal's time too.
-            row[signal.name] = values[signal.name].tolist()
-            for detail in signal.details:
-                row[f"{signal.name}.{detail}"] = float(self._states[signal.name][detail])
+            if value is not None:  # Reading it waits for the device: that is the signal's time too.
+                row[signal.name] = value.tolist()
+                row |= {f"{signal.name}.{detail}": float(state[detail]) for detail in signal.details}
             self._seconds[signal.name] += time.perf_counter() - begun
+        if observation.boundary == "epoch":
+            self._close(row)
+
+    def _close(self, row: dict[str, Any]) -> None:
         row.update({f"seconds/{name}": seconds for name, seconds in self._seconds.items()})
         self._seconds = dict.fromkeys(self._seconds, 0.0)
         self.rows.append(row)
