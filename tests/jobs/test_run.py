@@ -23,6 +23,7 @@ from secateurs.jobs import (
     Warned,
     run,
 )
+from secateurs.jobs.work import reproducible
 
 BROKEN = Job("toy.fail", 1, {}, label="the broken one")
 
@@ -219,3 +220,16 @@ def test_non_finite_numbers_are_null_in_rows_and_summary(store, monkeypatch):
     assert store.entry(made).summary == {"loss": None}
     assert Progress(made, {"loss": None}) in events
     assert '"sub/own.txt"' in (store.entry(made).path / "done.json").read_text()
+
+
+def test_cuda_is_asked_for_the_same_bits_each_time_and_left_as_it_was():
+    def flags():
+        backends = torch.backends
+        return torch.are_deterministic_algorithms_enabled(), backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32
+
+    before = flags()
+    with reproducible(torch.device("cuda")):
+        assert flags() == (True, False, False)
+    assert flags() == before
+    with reproducible(torch.device("cpu")):
+        assert flags() == before

@@ -83,7 +83,7 @@ def _sit(task: Task, function: Function, entry: Entry, place: Place) -> Result:
             context.note(f"goes on from its last checkpoint, {kept.rows} rows of metrics")
         inputs = {name: Entry(entry.path.parent / key) for name, key in task.spec["inputs"].items()}
         try:
-            with seeded(task.key, context.device), reproducible():
+            with seeded(task.key, context.device), reproducible(context.device):
                 summary = function(plain(task.spec["config"]), inputs, context)  # a copy: theirs to change
             return Result(task.key, "done", context.finish(summary or {}))
         except (Exception, SystemExit):
@@ -161,8 +161,14 @@ def seeded(key: str, device: torch.device) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reproducible() -> Iterator[None]:
-    """Ask CUDA for the same bits each time: deterministic kernels where there are any, and no TF32."""
+def reproducible(device: torch.device) -> Iterator[None]:
+    """Ask CUDA for the same bits each time: deterministic kernels where there are any, and no TF32.
+
+    On the CPU, where bits are the same without, nothing is changed.
+    """
+    if device.type != "cuda":
+        yield
+        return
     backends = torch.backends
     before = (
         torch.are_deterministic_algorithms_enabled(),
