@@ -32,7 +32,40 @@ Boundary = Literal["step", "epoch"]
 
 
 @dataclass(frozen=True)
-class FisherTrace:
+class _Trace:
+    """What the two traces share. Abstract: ``name`` and ``labels`` are their own."""
+
+    samples: int = 512
+    batch_size: int = 128
+
+    name: ClassVar[str]
+    labels: ClassVar[Labels]
+    every: ClassVar[Boundary] = "epoch"
+    reads: ClassVar[frozenset[str]] = frozenset({"probe"})
+    details: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    def __post_init__(self) -> None:
+        if self.samples < 2 or self.batch_size < 1:
+            raise SignalError(f"{self.name}: samples must be at least 2 and batch_size at least 1")
+
+    def init(self, model: nn.Module) -> SignalState:
+        """Nothing is carried from epoch to epoch but the last standard error."""
+        del model
+        return {"standard_error": None}
+
+    def update(self, state: SignalState, observation: Observation) -> tuple[SignalState, Tensor | None]:
+        """Measure at an epoch's end.
+
+        Raises:
+            SignalError: without a probe of at least 2 examples, or a task without a predictive distribution.
+        """
+        if observation.boundary != "epoch":
+            return state, None
+        return _trace(self.name, self.labels, self.samples, self.batch_size, observation)
+
+
+@dataclass(frozen=True)
+class FisherTrace(_Trace):
     """tr(F) = E_x E_{y~p} [ ||grad log p(y|x; theta)||^2 ] over all trainable parameters (P0 eq. 3, 4).
 
     Per-sample norms over the first ``samples`` probe examples (the same every epoch,
@@ -41,35 +74,12 @@ class FisherTrace:
     state's ``standard_error`` is that of the mean over the examples.
     """
 
-    samples: int = 512
-    batch_size: int = 128
-
     name: ClassVar[str] = "fisher_trace"
-    every: ClassVar[Boundary] = "epoch"
-    reads: ClassVar[frozenset[str]] = frozenset({"probe"})
-    details: ClassVar[tuple[str, ...]] = ("standard_error",)
-
-    def __post_init__(self) -> None:
-        _check_sizes(self.name, self.samples, self.batch_size)
-
-    def init(self, model: nn.Module) -> SignalState:
-        """Nothing is carried from epoch to epoch but the last standard error."""
-        del model
-        return {"standard_error": None}
-
-    def update(self, state: SignalState, observation: Observation) -> tuple[SignalState, Tensor | None]:
-        """Measure at an epoch's end.
-
-        Raises:
-            SignalError: without a probe of at least 2 examples, or a task without a predictive distribution.
-        """
-        if observation.boundary != "epoch":
-            return state, None
-        return _trace(self.name, "sampled", self.samples, self.batch_size, observation)
+    labels: ClassVar[Labels] = "sampled"
 
 
 @dataclass(frozen=True)
-class EmpiricalFisherTrace:
+class EmpiricalFisherTrace(_Trace):
     """E_(x,y) [ ||grad log p(y|x; theta)||^2 ] over the data's own labels y, all trainable parameters.
 
     The trace of the empirical Fisher: another quantity than :class:`FisherTrace`, whose y are
@@ -77,36 +87,8 @@ class EmpiricalFisherTrace:
     ``standard_error`` are those of :class:`FisherTrace`; nothing is drawn.
     """
 
-    samples: int = 512
-    batch_size: int = 128
-
     name: ClassVar[str] = "fisher_trace_empirical"
-    every: ClassVar[Boundary] = "epoch"
-    reads: ClassVar[frozenset[str]] = frozenset({"probe"})
-    details: ClassVar[tuple[str, ...]] = ("standard_error",)
-
-    def __post_init__(self) -> None:
-        _check_sizes(self.name, self.samples, self.batch_size)
-
-    def init(self, model: nn.Module) -> SignalState:
-        """Nothing is carried from epoch to epoch but the last standard error."""
-        del model
-        return {"standard_error": None}
-
-    def update(self, state: SignalState, observation: Observation) -> tuple[SignalState, Tensor | None]:
-        """Measure at an epoch's end.
-
-        Raises:
-            SignalError: without a probe of at least 2 examples, or a task without a predictive distribution.
-        """
-        if observation.boundary != "epoch":
-            return state, None
-        return _trace(self.name, "true", self.samples, self.batch_size, observation)
-
-
-def _check_sizes(name: str, samples: int, batch_size: int) -> None:
-    if samples < 2 or batch_size < 1:
-        raise SignalError(f"{name}: samples must be at least 2 and batch_size at least 1")
+    labels: ClassVar[Labels] = "true"
 
 
 def _trace(name: str, labels: Labels, samples: int, batch_size: int, o: Observation) -> tuple[SignalState, Tensor]:
