@@ -1,0 +1,11 @@
+"""Which weights matter: scores of one shape, ``name -> tensor``, higher = keep.
+
+Every score is pure: parameters, buffers, gradients, modes and the global random state are as
+before. Masked weights act as 0, score 0, and are to be kept out by ``keep_top(within=mask)``.
+"""
+
+from secateurs.what.scores.fisher import fisher, fisher_empirical
+from secateurs.what.scores.simple import magnitude, random
+from secateurs.what.scores.table import SCORES, ScoreSpec, score
+
+__all__ = ["SCORES", "ScoreSpec", "fisher", "fisher_empirical", "magnitude", "random", "score"]

@@ -1,0 +1,79 @@
+"""Scores by the diagonal of the Fisher information, and by the empirical one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from secateurs.core import Batch, PruningError, Scores, Task
+from secateurs.what.persample import Labels, PerSample
+from secateurs.what.scores.common import explicit, masked, weights_of
+
+
+def fisher(
+    model: nn.Module,
+    task: Task | None = None,
+    batches: Iterable[Batch] = (),
+    *,
+    names: Sequence[str] | None = None,
+    mask: Mapping[str, Tensor] | None = None,
+    generator: torch.Generator | None = None,
+) -> Scores:
+    """Diagonal of the Fisher information, E_x E_{y~p(.|x)} [(d log p(y|x) / d theta)^2] (P0 section 4.2).
+
+    y is sampled from the model, one per example; gradients are taken per sample, squared, then
+    averaged, in evaluation mode.
+
+    Raises:
+        PruningError: without task, data or generator, or with a task that predicts no distribution.
+    """
+    return _fisher("fisher", "sampled", model, task, batches, names, mask, explicit(generator, "fisher"))
+
+
+def fisher_empirical(
+    model: nn.Module,
+    task: Task | None = None,
+    batches: Iterable[Batch] = (),
+    *,
+    names: Sequence[str] | None = None,
+    mask: Mapping[str, Tensor] | None = None,
+    generator: torch.Generator | None = None,
+) -> Scores:
+    """Diagonal of the empirical Fisher, E_(x,y) [(d log p(y|x) / d theta)^2] over the data's own labels y.
+
+    Another quantity than :func:`fisher`, and not an estimate of it: the two agree only where the
+    model predicts the data's distribution, and this one vanishes as the training data are fitted.
+    Gradients are taken per sample, squared, then averaged, in evaluation mode. Nothing is drawn.
+
+    Raises:
+        PruningError: without task or data, or with a task that predicts no distribution.
+    """
+    del generator
+    return _fisher("fisher_empirical", "true", model, task, batches, names, mask, None)
+
+
+def _fisher(
+    called: str,
+    labels: Labels,
+    model: nn.Module,
+    task: Task | None,
+    batches: Iterable[Batch],
+    names: Sequence[str] | None,
+    mask: Mapping[str, Tensor] | None,
+    generator: torch.Generator | None,
+) -> Scores:
+    if task is None:
+        raise PruningError(f"{called}: pass the task; the score needs its predictive distribution")
+    weights = weights_of(model, names)
+    total = {name: torch.zeros_like(p) for name, p in weights.items()}
+    per_sample = PerSample(model, task, list(weights), labels=labels, generator=generator, mask=mask)
+    seen = 0
+    for batch in batches:
+        for name, squares in per_sample.squares(batch).items():
+            total[name] += squares
+        seen += task.size(batch)
+    if not seen:
+        raise PruningError(f"{called}: no data; pass batches of training examples, e.g. 10 per class")
+    return {name: masked(t / seen, name, mask) for name, t in total.items()}
