@@ -81,6 +81,21 @@ class InPlace(nn.Module):
         return self.fc(self.relu(y).flatten(1))
 
 
+class InPlaceOnViews(nn.Module):
+    """A part of what a layer gave is changed where it stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.last = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.one(x)
+        y[:, :2] *= 2
+        z = self.two(torch.tanh(y))
+        z[:, 1:4].relu_()
+        return self.last(z)
+
+
 class Folded(nn.Module):
     """Positions are folded into the batch dimension, or before it."""
 
@@ -176,6 +191,7 @@ NETS = {
     "never called": Net(VECTORS, NeverCalled, "'keeper.weight' is used, but not by its layer"),
     "bare parameter": Net(VECTORS, BareParameter, slow_for_all="the model itself. .BareParameter. has no rule"),
     "in place": Net(PICTURES, InPlace),
+    "in place on views": Net(VECTORS, InPlaceOnViews),
     "in place at once": Net(PICTURES, lambda: flat(conv(1, 3, 3), nn.ReLU(inplace=True), conv(3, 2, 3))),
     "folded": Net(SERIES, lambda: Folded(False), "'inner' mixes the batch dimension: it got 14 rows for 7 examples"),
     "transposed": Net(SERIES, lambda: Folded(True), "'inner' mixes the batch dimension"),

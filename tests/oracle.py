@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +88,105 @@ def kl_uniform(logits: Sequence[Sequence[float]]) -> list[float]:
     return values
 
 
+def by_example(layer: nn.Module, a: Tensor, g: Tensor) -> dict[str, Tensor]:
+    """Gradients of one layer's parameters for each example, ``name -> [n, *shape]``, one autograd call each."""
+    rows: dict[str, list[Tensor]] = {name: [] for name, _ in layer.named_parameters()}
+    for i in range(len(a)):
+        found = torch.autograd.grad((layer(a[i : i + 1]) * g[i : i + 1]).sum(), list(layer.parameters()))
+        for name, each in zip(rows, found, strict=True):
+            rows[name].append(each)
+    return {name: torch.stack(each) for name, each in rows.items()}
+
+
 def relative(found: Tensor, expected: Tensor) -> float:
     """The largest deviation, in units of the largest expected value."""
     return float((found.double() - expected).abs().max() / expected.abs().max().clamp_min(1e-300))
+
+
+class LossOracle:
+    """The mean cross-entropy as a function of one flat vector of weights, with explicit gradient and Hessian.
+
+    Args:
+        model: copied, in float64; every weight of ``names`` becomes a piece of the vector, where it
+            stands in the model and under all of its names.
+        mask: masked weights are 0, and have no coordinate in :meth:`gradient` and :meth:`hessian`.
+        bn: with ``"batch"``, batch and instance norms are in training mode and the rest is not.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        inputs: Tensor,
+        targets: Tensor,
+        names: Sequence[str],
+        *,
+        mask: Mapping[str, Tensor] | None = None,
+        bn: str = "running",
+        temperature: float = 1.0,
+    ) -> None:
+        self.net = copy.deepcopy(model).double().eval()
+        for module in self.net.modules():
+            if bn == "batch" and type(module).__name__.startswith(("BatchNorm", "InstanceNorm")):
+                module.train()
+        self.inputs = inputs.double() if inputs.is_floating_point() else inputs
+        self.targets, self.temperature, self.names = targets, temperature, tuple(names)
+        parameters = dict(self.net.named_parameters(remove_duplicate=False))
+        for name, kept in (mask or {}).items():
+            parameters[name].data[~kept] = 0
+        self.shapes = [parameters[name].shape for name in names]
+        self.theta = torch.cat([parameters[name].detach().flatten() for name in names])
+        self.kept = torch.cat([(mask or {}).get(n, torch.ones(parameters[n].shape)).flatten().bool() for n in names])
+        places = {id(parameters[name]): k for k, name in enumerate(names)}
+        self.places = [
+            (module, attribute, places[id(p)])
+            for module in self.net.modules()
+            for attribute, p in list(module._parameters.items())
+            if p is not None and id(p) in places
+        ]
+        for module, attribute, _ in self.places:
+            del module._parameters[attribute]
+
+    def __call__(self, theta: Tensor) -> Tensor:
+        """The loss at other weights than the model's, a flat vector."""
+        pieces = self._pieces(theta)
+        for module, attribute, k in self.places:
+            object.__setattr__(module, attribute, pieces[k])
+        logits = self.net(self.inputs) / self.temperature
+        log_p = logits - logits.logsumexp(1, keepdim=True)
+        return -log_p[torch.arange(len(log_p)), self.targets].mean()
+
+    def gradient(self, theta: Tensor | None = None, *, graph: bool = False) -> Tensor:
+        """g, flat, 0 where masked."""
+        at = (self.theta if theta is None else theta).detach().requires_grad_()
+        (g,) = torch.autograd.grad(self(at), at, create_graph=graph)
+        self.at = at
+        return g if graph else g * self.kept
+
+    def product(self, v: Tensor) -> Tensor:
+        """H v by torch's own double backward, flat, 0 where masked."""
+        g = self.gradient(graph=True)
+        (product,) = torch.autograd.grad(g, self.at, v * self.kept, materialize_grads=True, allow_unused=True)
+        return product * self.kept
+
+    def hessian(self) -> Tensor:
+        """H, one row at a time, 0 where masked."""
+        g = self.gradient(graph=True)
+        rows = [torch.autograd.grad(each, self.at, retain_graph=True, allow_unused=True)[0] for each in g]
+        full = torch.stack([torch.zeros_like(g) if row is None else row for row in rows]).detach()
+        return full * self.kept * self.kept.unsqueeze(1)
+
+    def named(self, flat: Tensor) -> dict[str, Tensor]:
+        """A flat vector by the weights' names and shapes."""
+        return dict(zip(self.names, self._pieces(flat), strict=True))
+
+    def _pieces(self, flat: Tensor) -> list[Tensor]:
+        parts = flat.split([math.prod(shape) for shape in self.shapes])
+        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+
+def furthest(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    """The largest deviation over all layers, in units of the largest expected value of all layers."""
+    assert list(found) == list(expected)
+    assert all(found[name].shape == expected[name].shape for name in found)
+    one, other = (torch.cat([each.double().flatten() for each in of.values()]) for of in (found, expected))
+    return relative(one, other)

@@ -64,6 +64,29 @@ def test_its_mean_is_the_exact_expectation() -> None:
         assert float((error.abs() / (variance[key] / draws).sqrt().clamp_min(1e-30)).max()) < 5
 
 
+@pytest.mark.parametrize("name", NETS)
+def test_exact_labels_give_the_expectation_itself(name: str) -> None:
+    model, data = example(name)
+    with unchanged(model), NETS[name].warned():
+        found = fisher(model, Classification(CLASSES), data.batches(N), labels="exact")
+    expected, _ = Oracle(model, data.inputs, list(found)).exact_fisher()
+    for key, values in found.items():
+        assert relative(values, expected[key]) < 1e-10, key
+
+
+def test_exact_labels_by_name_draw_nothing_and_need_a_distribution_with_factors() -> None:
+    model, data = example("mlp")
+    source = generator(1)
+    before = source.get_state()
+    score(Spec("fisher", {"labels": "exact"}), model, Classification(CLASSES), data.batches(N), generator=source)
+    assert torch.equal(source.get_state(), before)
+    message = r"Recorded has no factors\(\).*draw them instead \(labels=\"sampled\""
+    with unchanged(model), pytest.raises(PruningError, match=message):
+        fisher(model, Recording(), data.batches(N), labels="exact")
+    with pytest.raises(PruningError, match="unknown labels 'exat'; choices: exact, sampled; did you mean 'exact'"):
+        fisher(model, Recording(), data.batches(N), labels="exat")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, N])
 def test_several_batches_give_what_one_gives(size: int) -> None:
     model, data = example("conv, norm, dropout")
@@ -162,6 +185,8 @@ def test_what_it_needs_is_said(name: str) -> None:
         SCORES[name](model, batches=data.batches(N), generator=source)
     with pytest.raises(PruningError, match=f"{name}: no data; pass batches of training examples"):
         SCORES[name](model, task, generator=source)
+    with pytest.raises(PruningError, match=f"{name}: no data"):
+        SCORES[name](model, task, [Batch(data.inputs[:0], data.targets[:0])], generator=source)
     with pytest.raises(PruningError, match=r"NoPrediction has no predictive\(output\)"):
         SCORES[name](model, NoPrediction(), data.batches(N), generator=source)
     with unchanged(model), pytest.raises(PruningError, match=r"no parameter '1\.weight'.*did you mean"):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from oracle import by_example
 from secateurs.what import layers
 
 LAYERS = {
@@ -40,21 +41,11 @@ def layer_and_input(name: str) -> tuple[nn.Module, Tensor]:
     return layer, torch.randn(*shape, dtype=torch.float64)
 
 
-def oracle(layer: nn.Module, a: Tensor, g: Tensor) -> dict[str, Tensor]:
-    """One example at a time through autograd."""
-    rows: dict[str, list[Tensor]] = {name: [] for name, _ in layer.named_parameters()}
-    for i in range(len(a)):
-        found = torch.autograd.grad((layer(a[i : i + 1]) * g[i : i + 1]).sum(), list(layer.parameters()))
-        for name, each in zip(rows, found, strict=True):
-            rows[name].append(each)
-    return {name: torch.stack(each) for name, each in rows.items()}
-
-
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_and_norms_are_those_of_one_backward_pass_per_example(name: str) -> None:
     layer, a = layer_and_input(name)
     g = torch.randn_like(layer(a))
-    expected = oracle(layer, a, g)
+    expected = by_example(layer, a, g)
     assert layers.supported(layer)
     found = layers.gradients(layer, a, g)
     assert found.keys() == expected.keys()
@@ -70,7 +61,7 @@ def test_embedding_sums_over_repeated_tokens(padding_idx: int | None) -> None:
     layer = nn.Embedding(5, 3, padding_idx=padding_idx).double()
     a = torch.tensor([[1, 1, 4], [2, 0, 2]])
     g = torch.randn(2, 3, 3, dtype=torch.float64)
-    torch.testing.assert_close(layers.gradients(layer, a, g)["weight"], oracle(layer, a, g)["weight"])
+    torch.testing.assert_close(layers.gradients(layer, a, g)["weight"], by_example(layer, a, g)["weight"])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from secateurs.core import Batch, PruningError
-from secateurs.what import PerSample
+from secateurs.what import Labels, PerSample
 from secateurs.zoo import Classification
 
 TASK = Classification(4)
@@ -147,12 +147,88 @@ def test_masked_weights_act_as_zero() -> None:
     torch.testing.assert_close(found, PerSample(net, TASK, names, labels="true").squared_norms(batch))
 
 
+@pytest.mark.parametrize("labels", ["sampled", "true", "exact"])
+def test_nothing_depends_on_how_many_examples_are_passed_at_once(
+    labels: Labels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, batch = case(Plain)
+    names = [name for name, _ in net.named_parameters()]
+
+    def measured() -> tuple[Tensor, dict[str, Tensor]]:
+        per_sample = PerSample(net, TASK, names, labels=labels, generator=torch.Generator().manual_seed(2))
+        return per_sample.squared_norms(batch), per_sample.squares(batch)
+
+    norms, squares = measured()
+    monkeypatch.setattr("secateurs.what.persample._AT_ONCE", 2)
+    again, squares_again = measured()
+    torch.testing.assert_close(again, norms, rtol=1e-12, atol=0)
+    torch.testing.assert_close(squares_again, squares, rtol=1e-12, atol=1e-15)
+
+
 def test_large_layers_are_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     net, batch = case(Plain)
     names = [name for name, _ in net.named_parameters()]
     whole = PerSample(net, TASK, names, labels="true").squared_norms(batch)
-    monkeypatch.setattr("secateurs.what.persample._LAYER_BYTES", 1)
+    monkeypatch.setattr("secateurs.what.layers._BYTES", 1)
     torch.testing.assert_close(PerSample(net, TASK, names, labels="true").squared_norms(batch), whole)
+
+
+class Spoilt(nn.Module):
+    """The input of a layer is changed after its use; its weight does not mind, its gradient would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4, dtype=torch.float64), nn.Linear(4, 4, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((1, 2)).clone()
+        y: Tensor = self.second(torch.tanh(self.first(x)))
+        x.mul_(2)
+        return y
+
+
+def test_an_input_that_is_changed_after_its_use_is_noticed() -> None:
+    _, batch = case(Plain)
+    message = "by vmap.*the input of layer 'first' is changed in place after its use"
+    # Nor can it be trained: PyTorch says so.
+    with (
+        pytest.warns(UserWarning, match=message),
+        pytest.raises(RuntimeError, match="modified by an inplace operation"),
+    ):
+        PerSample(Spoilt(), TASK, ["first.weight"], labels="true").squared_norms(batch)
+
+
+def test_autocast_and_channels_last_are_the_same_but_for_rounding() -> None:
+    net, batch = case(Plain)
+    names = [name for name, _ in net.named_parameters()]
+    exact = PerSample(net, TASK, names, labels="true").squared_norms(batch)
+    net.float()
+    last = Batch(batch.inputs.float().contiguous(memory_format=torch.channels_last), batch.targets)
+    per_sample = PerSample(net, TASK, names, labels="true")
+    torch.testing.assert_close(per_sample.squared_norms(last).double(), exact, rtol=1e-4, atol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        low, squares = per_sample.squared_norms(last), per_sample.squares(last)
+    assert low.dtype == torch.float32
+    assert all(each.dtype == torch.float32 for each in squares.values())
+    torch.testing.assert_close(low.double(), exact, rtol=0.1, atol=0)
+
+
+def test_parameters_that_no_gradient_reaches_have_zero() -> None:
+    class Idle(Plain):
+        def __init__(self) -> None:
+            super().__init__()
+            self.idle = nn.Linear(2, 2)
+
+    net, batch = case(Idle)
+    assert not PerSample(net, TASK, ["idle.weight"], labels="true").squared_norms(batch).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64])
+def test_parameters_that_are_not_real_are_refused_by_name(dtype: torch.dtype) -> None:
+    net, _ = case(Plain)
+    net.register_parameter("odd", nn.Parameter(torch.zeros(2, dtype=dtype), requires_grad=False))
+    with pytest.raises(PruningError, match=r"parameter 'odd' is (complex64|int64).*freeze it with requires_grad_"):
+        PerSample(net, TASK, ["odd"], labels="true")
 
 
 @pytest.mark.parametrize("kind", [Plain, Twice])

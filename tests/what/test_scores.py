@@ -1,4 +1,4 @@
-"""One contract for every score of the table, and what each score says of a net worked out by hand."""
+"""The table and its way in; and what chance and magnitude say of nets worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,124 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nets import example
 from secateurs.core import PruningError, Scores, Spec, prunable
 from secateurs.how import keep_top
-from secateurs.what import SCORES, ScoreSpec, magnitude, random, score
+from secateurs.what import SCORES, MeanLoss, ScoreSpec, magnitude, random, score
 from secateurs.zoo import Classification
-from toys import CLASSES, Fixed, generator, net, unchanged
+from toys import CLASSES, generator, net
 
 TASK = Classification(CLASSES)
-contract = pytest.mark.parametrize("name", SCORES)
-
-
-def scored(name: str, model: nn.Module, seed: int = 1, **options: object) -> Scores:
-    data = Fixed(torch.rand(9, 1, 6, 6, generator=generator(2)), torch.arange(9) % CLASSES)
-    return score(name, model, TASK, data.batches(4), generator=generator(seed), **options)  # type: ignore[arg-type]
-
-
-@contract
-@pytest.mark.parametrize("mode", [True, False])
-def test_a_score_is_pure(name: str, mode: bool) -> None:
-    model = net()
-    model[3].train(mode)
-    with unchanged(model):
-        scored(name, model)
-
-
-@contract
-def test_a_score_gives_each_prunable_weight_a_number(name: str) -> None:
-    model = net()
-    scores = scored(name, model)
-    assert list(scores) == list(prunable(model))
-    for key, p in prunable(model).items():
-        assert scores[key].shape == p.shape
-        assert scores[key].dtype == p.dtype
-        assert not scores[key].requires_grad
-        assert bool(scores[key].isfinite().all())
-        assert len(scores[key].unique()) > 1
-        assert scores[key].data_ptr() != p.data_ptr()
-
-
-@contract
-def test_equal_generators_give_equal_scores(name: str) -> None:
-    model = net()
-    one, again = scored(name, model), scored(name, model)
-    assert all(torch.equal(one[key], again[key]) for key in one)
-
-
-@contract
-def test_the_global_random_state_does_not_matter(name: str) -> None:
-    model = net()
-    one = scored(name, model)
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(99)
-        again = scored(name, model)
-    assert all(torch.equal(one[key], again[key]) for key in one)
-
-
-@contract
-def test_mode_and_gradients_of_the_model_do_not_matter(name: str) -> None:
-    model = net()
-    one = scored(name, model)
-    model.train()
-    model.zero_grad()
-    again = scored(name, model)
-    assert all(torch.equal(one[key], again[key]) for key in one)
-
-
-@contract
-def test_masked_weights_are_out(name: str) -> None:
-    model = net()
-    full = scored(name, model)
-    kept = keep_top(full, 0.5)
-    with unchanged(model):
-        masked = scored(name, model, mask=kept)
-    assert all(not masked[key][~kept[key]].any() for key in kept)
-    fewer = keep_top(masked, 0.2, within=kept)
-    assert all(bool((kept[key] | ~fewer[key]).all()) for key in kept)
-    with torch.no_grad():  # acting as zero: what stands where nothing is left is of no account
-        for key, p in prunable(model).items():
-            p[~kept[key]] = 7.0
-    again = scored(name, model, mask=kept)
-    assert all(torch.equal(masked[key], again[key]) for key in masked)
-
-
-@contract
-def test_a_mask_may_cover_a_part(name: str) -> None:
-    model = net()
-    masked = scored(name, model, mask={"5.weight": torch.zeros(3, 27, dtype=torch.bool)}, names=["0.weight"])
-    assert list(masked) == ["0.weight"]
-    assert masked["0.weight"].shape == (3, 1, 3, 3)
-
-
-@contract
-def test_chosen_names(name: str) -> None:
-    model = net()
-    some = scored(name, model, names=["5.weight"])
-    assert list(some) == ["5.weight"]
-    with unchanged(model), pytest.raises(PruningError, match=r"no parameter '5\.wight'.*did you mean '5\.weight'"):
-        scored(name, model, names=["5.wight"])
-
-
-@contract
-def test_scoring_a_diverged_network_is_refused(name: str) -> None:
-    model = net()
-    with torch.no_grad():
-        model[5].weight.fill_(torch.nan)
-    if name == "random":
-        assert scored(name, model)
-        return
-    with unchanged(model), pytest.raises(PruningError, match=r"score of '\S+' is not finite: has training diverged\?"):
-        scored(name, model)
-
-
-@contract
-def test_it_works_in_float64(name: str) -> None:
-    model = net(dtype=torch.float64)
-    data = Fixed(torch.rand(5, 1, 6, 6, generator=generator(2)).double(), torch.arange(5) % CLASSES)
-    scores = score(name, model, TASK, data.batches(2), generator=generator())
-    assert list(scores) == list(prunable(model))
-    assert {values.dtype for values in scores.values()} <= {torch.float64, torch.float32}
 
 
 def test_magnitude_is_the_absolute_value() -> None:
@@ -180,7 +70,68 @@ def test_an_unknown_score_is_refused_with_the_choices(make: Callable[[str], str 
         score(make("magnitud"), net())
 
 
+def test_magnitude_in_units_of_the_layers_deviation() -> None:
+    """Layers drawn with other variances are told apart by magnitude, and not in units of their own."""
+    model = nn.Sequential(nn.Linear(60, 50), nn.Linear(50, 40), nn.Linear(40, 30))
+    for deviation, weight in zip((0.01, 0.1, 1.0), prunable(model).values(), strict=True):
+        nn.init.normal_(weight, 0, deviation, generator=generator(3))
+    plain = keep_top(magnitude(model), 0.3).layer_densities()
+    assert plain["0.weight"] == 0
+    assert plain["2.weight"] > 0.9
+    scores = magnitude(model, unit_variance=True)
+    for density in keep_top(scores, 0.3).layer_densities().values():
+        assert abs(density - 0.3) < 5 * (0.3 * 0.7 / 1200) ** 0.5
+    for key, p in prunable(model).items():
+        expected = p.detach().double().abs() / p.detach().double().square().mean().sqrt()
+        torch.testing.assert_close(scores[key].double(), expected, rtol=1e-6, atol=0)
+
+
+def test_the_deviation_is_that_of_the_weights_kept() -> None:
+    model = nn.Linear(4, 1)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[3.0, -4.0, 100.0, 0.0]]))
+    kept = torch.tensor([[True, True, False, False]])
+    found = magnitude(model, mask={"weight": kept}, unit_variance=True)["weight"]
+    torch.testing.assert_close(found, torch.tensor([[3.0, 4.0, 0.0, 0.0]]) / 12.5**0.5)
+    nothing = magnitude(model, mask={"weight": torch.zeros(1, 4) != 0}, unit_variance=True)["weight"]
+    assert not nothing.any()
+
+
+def test_random_in_global_scope_prunes_layers_evenly() -> None:
+    """Each layer's share is hypergeometric: within five standard deviations of the whole's."""
+    model = nn.Sequential(nn.Linear(60, 50), nn.Linear(50, 40), nn.Linear(40, 10))
+    total = sum(p.numel() for p in prunable(model).values())
+    for seed in range(5):
+        for density in (0.05, 0.5):
+            kept = keep_top(random(model, generator=generator(seed)), density)
+            for name, found in kept.layer_densities().items():
+                n = kept[name].numel()
+                deviation = (density * (1 - density) / n * (total - n) / (total - 1)) ** 0.5
+                assert abs(found - density) < 5 * deviation
+
+
+def test_a_function_of_ones_own_serves_wherever_a_name_does() -> None:
+    """P1's three lines: with weights and data, checked like any other score, and good for a mask."""
+
+    def own(model: nn.Module, task: object, batches: object, *, names: object = None, **_: object) -> Scores:
+        loss = MeanLoss(model, task, batches, names)  # type: ignore[arg-type]
+        return {name: (w * loss.gradient()[name]).abs() for name, w in loss.weights.items()}
+
+    model, data = example("mlp")
+    found = score(own, model, TASK, data.batches(4), names=["0.weight"])  # type: ignore[arg-type]
+    expected = score("snip", model, TASK, data.batches(4), names=["0.weight"])
+    assert torch.equal(found["0.weight"], expected["0.weight"])
+    assert keep_top(found, 0.25).kept == 5
+
+    def broken(model: nn.Module, *_: object, **__: object) -> Scores:
+        return {name: p / 0 for name, p in prunable(model).items()}
+
+    with pytest.raises(PruningError, match=r"score of '0\.weight' is not finite"):
+        score(broken, model)  # type: ignore[arg-type]
+
+
 def test_the_paper_and_the_empirical_fisher_are_different() -> None:
-    model = net()
-    one, other = scored("fisher", model), scored("fisher_empirical", model)
+    model, data = example("conv, norm, dropout")
+    one = score("fisher", model, TASK, data.batches(4), generator=generator())
+    other = score("fisher_empirical", model, TASK, data.batches(4))
     assert not torch.allclose(one["5.weight"], other["5.weight"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from secateurs.core import Log, Moment, SignalError, Trigger
 from secateurs.when.replay import replay
-from secateurs.when.triggers import At, Below, Peak, all_of, any_of, no_earlier_than, no_later_than
+from secateurs.when.triggers import At, Below, Peak, Settled, all_of, any_of, no_earlier_than, no_later_than
 
 SIGNALS = ("fisher_trace", "kl_uniform")
 MOMENTS = st.integers(0, 80).map(lambda steps: f"{steps}it")
@@ -23,6 +23,14 @@ SIMPLE = st.one_of(
         st.integers(0, 2),
     ),
     st.builds(Below, st.sampled_from(SIGNALS), st.floats(-5, 5), st.integers(1, 3), st.integers(0, 2)),
+    st.builds(
+        Settled,
+        st.sampled_from(SIGNALS),
+        st.sampled_from([0.0, 0.3, 1.5]),
+        st.integers(1, 3),
+        st.integers(1, 3),
+        st.integers(0, 2),
+    ),
     st.builds(At, MOMENTS),
 )
 TRIGGERS: st.SearchStrategy[Trigger] = st.recursive(

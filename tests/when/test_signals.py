@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -24,9 +25,17 @@ from toys import CLASSES, BrokenError, Fixed, NoPrediction, Recording, content, 
 
 TASK = Classification(CLASSES)
 VARIANTS = {name: Spec(name) for name in SIGNALS} | {
+    "exact trace": Spec("fisher_trace", {"estimator": "exact"}),
+    "trace by batches": Spec("fisher_trace", {"estimator": "batch", "batch_size": 3}),
     "KL on the probe": Spec("kl_uniform", {"source": "probe", "samples": 5}),
     "norms by layer": Spec("gradient_norms", {"layerwise": True}),
+    "squared change": Spec("weight_change", {"form": "squared"}),
+    "change of the algorithm": Spec("weight_change", {"form": "algorithm"}),
+    "masks by Fisher": Spec("mask_distance", {"score": "fisher", "window": 2}),
+    "masks of channels": Spec("mask_distance", {"of": "bn_scale", "density": 0.5}),
 }
+COMPARING = ("weight_change", "mask_distance")
+"""These compare networks with those before them: of one untrained network they have no value yet."""
 contract = pytest.mark.parametrize("name", VARIANTS)
 
 
@@ -81,7 +90,7 @@ def test_the_trace_is_the_loop_with_the_same_labels(name: str) -> None:
     assert float(state["standard_error"]) == pytest.approx(standard_error, rel=1e-10)
 
 
-def measured(model: nn.Module, data: Fixed, seed: int = 0, steps: int = 0, **options: int) -> tuple[float, float]:
+def measured(model: nn.Module, data: Fixed, seed: int = 0, steps: int = 0, **options: Any) -> tuple[float, float]:
     signal = FisherTrace(**options)
     seen = Observation(Moment(steps, 10), "epoch", model, TASK, probe=data, seed=seed)
     state, value = signal.update(signal.init(model), seen)
@@ -154,6 +163,67 @@ def test_a_trace_of_nothing_is_refused_and_of_nan_is_nan() -> None:
 def test_options_of_the_trace_that_cannot_be(options: dict[str, int]) -> None:
     with pytest.raises(SignalError, match="samples must be at least 2 and batch_size at least 1"):
         FisherTrace(**options)
+
+
+# ---------------------------------------------------------------------------- its other estimators
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_exact_labels_give_the_exact_trace(name: str) -> None:
+    model, data = example(name)
+    signal = FisherTrace(batch_size=N, estimator="exact")
+    seen = Observation(Moment(20, 10), "epoch", model, TASK, probe=data)
+    with unchanged(model), NETS[name].warned(all_parameters=True):
+        state, value = signal.update(signal.init(model), seen)
+    oracle = Oracle(model, data.inputs, everything(name))
+    assert float(value or 0) == pytest.approx(oracle.exact_trace(), rel=1e-10)
+    each = (oracle.p * oracle.norms()).sum(1)
+    assert float(state["standard_error"]) == pytest.approx(float(each.std()) / math.sqrt(N), rel=1e-10)
+
+
+def test_the_batch_estimator_is_one_backward_pass_a_batch() -> None:
+    model, data = example("conv, norm, dropout")
+    task, signal = Recording(), FisherTrace(batch_size=3, estimator="batch")
+    seen = Observation(Moment(0, 1), "epoch", model, task, probe=data)
+    with unchanged(model):
+        state, value = signal.update({}, seen)
+    oracle = Oracle(model, data.inputs, everything("conv, norm, dropout"))
+    values = []
+    for which in torch.arange(N).split(3):
+        rows = [torch.cat([g.flatten() for g in oracle.gradients[i][int(task.labels[i])]]) for i in which.tolist()]
+        values.append(float(torch.stack(rows).sum(0).square().sum()) / len(which))
+    shares = [3 / 7, 3 / 7, 1 / 7]
+    mean = sum(share * each for share, each in zip(shares, values, strict=True))
+    squares = sum((share * (each - mean)) ** 2 for share, each in zip(shares, values, strict=True))
+    assert float(value or 0) == pytest.approx(mean, rel=1e-10)
+    assert float(state["standard_error"]) == pytest.approx(math.sqrt(squares * 3 / 2), rel=1e-10)
+
+
+def test_the_mean_of_the_batch_estimator_over_seeds_is_the_exact_trace() -> None:
+    model, data = example("conv, norm, dropout")
+    oracle, draws = Oracle(model, data.inputs, everything("conv, norm, dropout")), 400
+    values = torch.tensor(
+        [measured(model, data, seed, batch_size=4, estimator="batch")[0] for seed in range(draws)], dtype=torch.float64
+    )
+    error = float(values.mean()) - oracle.exact_trace()
+    assert abs(error) < 4 * float(values.std()) / math.sqrt(draws)
+    assert float(values.std()) > oracle.trace_deviation()  # and noisier than one norm for each example
+
+
+def test_estimators_say_what_they_need() -> None:
+    model, data = example("mlp")
+    with pytest.raises(SignalError, match="unknown estimator 'bach'; choices: batch, exact, per_sample; did you mean"):
+        FisherTrace(estimator="bach")  # type: ignore[arg-type]
+    two = 'fisher_trace: estimator="batch" takes its standard error from at least two batches: choose a smaller'
+    with pytest.raises(SignalError, match=two):
+        FisherTrace(samples=128, batch_size=128, estimator="batch")
+    with pytest.raises(SignalError, match=two):
+        measured(model, data, estimator="batch")  # seven examples in batches of 128
+    seen = Observation(Moment(0, 1), "epoch", model, Recording(), probe=data)
+    with unchanged(model), pytest.raises(SignalError, match=r'Recorded has no factors.*estimator="per_sample"'):
+        FisherTrace(estimator="exact").update({}, seen)
+    with pytest.raises(SignalError, match="NoPrediction has no predictive distribution"):
+        FisherTrace(batch_size=3, estimator="batch").update({}, replace(seen, task=NoPrediction()))
 
 
 # ------------------------------------------------------------------------------------ KL-uniform
@@ -296,10 +366,16 @@ def test_it_says_what_it_is(name: str) -> None:
 @contract
 def test_it_gives_finite_values_at_epochs_ends_and_only_there(name: str) -> None:
     model, signal = net(), signal_of(VARIANTS[name])
-    state = signal.init(model)
-    for seen in an_epoch(model):
-        state, value = signal.update(state, seen)
-        assert (value is None) == (seen.boundary == "step")
+    state, values = signal.init(model), []
+    for epoch in range(5):
+        with torch.no_grad():
+            for p in model.parameters():
+                p.mul_(1.1)
+        for seen in an_epoch(model, seed=epoch):
+            state, value = signal.update(state, seen)
+            assert value is None or seen.boundary == "epoch"
+        values.append(value)
+    assert all(value is not None for value in values) or signal.name == "mask_distance"
     assert value is not None
     assert bool(value.isfinite().all())
     assert bool((value >= 0).all())
@@ -314,7 +390,7 @@ def test_it_can_look_at_a_network_that_was_not_trained_a_step(name: str) -> None
     model, signal = net(), signal_of(VARIANTS[name])
     seen = Observation(Moment(0, 3), "epoch", model, TASK, probe=probe())
     _, value = signal.update(signal.init(model), seen)
-    assert (value is None) == (signal.every == "step")
+    assert (value is None) == (signal.every == "step" or signal.name in COMPARING)
 
 
 @contract
@@ -333,7 +409,9 @@ def test_a_failure_inside_leaves_no_trace(name: str) -> None:
     model, signal = net(), signal_of(VARIANTS[name])
     steps = [replace(seen, task=Breaking()) for seen in an_epoch(model)]
     failing = steps[-1] if signal.every == "epoch" else steps[0]
-    if name in ("kl_uniform", "gradient_norms", "norms by layer"):
+    if name in ("kl_uniform", "gradient_norms", "norms by layer", "masks of channels") or (
+        signal.name in COMPARING and name != "masks by Fisher"
+    ):
         return  # these ask nothing of the task
     with unchanged(model), pytest.raises(BrokenError):
         signal.update(signal.init(model), failing)

@@ -4,13 +4,26 @@ import copy
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from secateurs.core import Moment, SignalError, Trigger
-from secateurs.when.triggers import TRIGGERS, At, Below, Peak, all_of, any_of, no_earlier_than, no_later_than
+from secateurs.when import early_bird_trigger, early_crop_trigger
+from secateurs.when.triggers import (
+    TRIGGERS,
+    At,
+    Below,
+    Peak,
+    Settled,
+    all_of,
+    any_of,
+    no_earlier_than,
+    no_later_than,
+)
 
 Rows = Sequence[tuple[Moment, Mapping[str, float]]]
 VALUES = st.lists(st.integers(-9, 9).map(lambda tenths: tenths / 10), max_size=15)
@@ -94,6 +107,63 @@ def test_below_by_hand(values: list[float | None], options: dict[str, float], ep
     assert first(Below("s", **options), rows(values)) == epoch  # type: ignore[arg-type]
 
 
+def settled_oracle(
+    values: Sequence[float], tolerance: float, patience: int, smoothing: int, warm_up: int
+) -> int | None:
+    for now in range(len(values)):
+        ends = range(warm_up + smoothing - 1, now + 1)
+        smooth = [sum(values[end - smoothing + 1 : end + 1]) / smoothing for end in ends]
+        pairs = list(pairwise(smooth))[-patience:]
+        changes = [abs(b - a) / max(abs(a), abs(b)) if a or b else 0.0 for a, b in pairs]
+        if len(changes) == patience and max(changes) <= tolerance:
+            return now
+    return None
+
+
+@given(VALUES, st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0]), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3))
+def test_settled_is_its_definition(
+    values: list[float], tolerance: float, patience: int, smoothing: int, warm_up: int
+) -> None:
+    trigger = Settled("s", tolerance, patience, smoothing, warm_up)
+    assert first(trigger, rows(values)) == settled_oracle(values, tolerance, patience, smoothing, warm_up)
+
+
+@given(VALUES, st.lists(st.sampled_from([None, math.nan, math.inf, -math.inf]), max_size=8), st.randoms())
+def test_what_is_no_measurement_changes_nothing(values: list[float], gaps: list[float | None], source: Random) -> None:
+    mixed: list[float | None] = [*values]
+    for gap in gaps:
+        mixed.insert(source.randint(0, len(mixed)), gap)
+    for trigger in (Settled("s", 0.5, warm_up=0), Settled("s", 0.5, 1, smoothing=2), Below("s", 0.0, 2), Peak("s")):
+        plain, found = first(trigger, rows(values)), first(trigger, rows(mixed))
+        seen = None if found is None else sum(v is not None and math.isfinite(v) for v in mixed[:found])
+        assert seen == plain
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "epoch"),
+    [
+        ([7, 4, 2, 1.96, 1.9], {}, 4),
+        ([2, 2, 2, 2], {}, 3),  # the untrained network is ignored, then two changes
+        ([2, 2, 2, 2], {"warm_up": 0}, 2),
+        ([2, 2, 2, 2], {"warm_up": 0, "patience": 1}, 1),
+        ([0, 4, 4, 2, 2, 2], {}, 5),  # in a row
+        ([0, 0, 0, 0], {}, 3),  # between zeros nothing changes
+        ([0, 1, -1, 1, -1], {"tolerance": 1.9}, None),  # a change of sign is as large as can be
+        ([0, 1, -1, 1, -1], {"tolerance": 2}, 3),
+        ([0, -10, -10.5, -10], {}, 3),
+        ([0, 100, 95, 90.25], {}, 3),  # the tolerance itself will do
+        ([0, 100, 95, 90.24], {}, None),
+        ([0, 1, 3, 1, 3, 1], {"smoothing": 2}, 4),  # means of two stand still
+        ([0, 1, 1, math.nan, None, math.inf, 1], {}, 6),
+        ([0, 5e-324, 0, 5e-324], {"tolerance": 0.9}, None),
+        ([1e308, 1e308, 1e308], {"smoothing": 1, "warm_up": 0}, 2),
+        ([], {}, None),
+    ],
+)
+def test_settled_by_hand(values: list[float | None], options: dict[str, float], epoch: int | None) -> None:
+    assert first(Settled("s", **options), rows(values)) == epoch  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("moment", "epoch"), [("3ep", 3), ("25it", 3), ("2ep10it", 3), (3, 3), ("0ep", 0), ("9ep", None)]
 )
@@ -132,7 +202,30 @@ def test_any_and_all() -> None:
 def test_the_table_of_names() -> None:
     assert TRIGGERS["peak"]("s") == Peak("s")
     assert TRIGGERS["below"]("s", 0.1) == Below("s", 0.1)
+    assert TRIGGERS["settled"]("s", 0.1) == Settled("s", 0.1)
     assert TRIGGERS["at"]("12ep") == At("12ep")
+
+
+def test_the_time_of_early_crop() -> None:
+    """Strictly below th = 1 - sparsity, the first value too; never later than half of the run."""
+    falling = rows([None, 1.0, 0.5, 0.25, 0.2, 0.19, 0.1], "weight_change")
+    assert first(early_crop_trigger(0.5, 100), falling) == 3
+    assert first(early_crop_trigger(0.2, 100), falling) == 5
+    assert first(early_crop_trigger(0.2, 9), falling) == 4
+    assert first(early_crop_trigger(1, 100), rows([None, 0.9], "weight_change")) == 1
+    for density, epochs in ((0, 9), (1.1, 9), (math.nan, 9), (0.5, 1)):
+        with pytest.raises(SignalError, match="early_crop_trigger: density must lie in"):
+            early_crop_trigger(density, epochs)
+
+
+def test_the_time_of_early_bird() -> None:
+    """At the threshold or below it, at the first full window."""
+    assert first(early_bird_trigger(), rows([None, None, 0.1], "mask_distance")) == 2
+    assert first(early_bird_trigger(), rows([None, 0.1000001, 0.2, 0.05], "mask_distance")) == 3
+    assert first(early_bird_trigger(0), rows([0.1, 0.0], "mask_distance")) == 1
+    for threshold in (-0.1, math.nan, math.inf):
+        with pytest.raises(SignalError, match="early_bird_trigger: expected a threshold"):
+            early_bird_trigger(threshold)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +239,11 @@ def test_the_table_of_names() -> None:
         (lambda: Below("s", math.nan), "threshold"),
         (lambda: Below("s", 0.1, patience=0), "patience"),
         (lambda: Below("s", 0.1, warm_up=-1), "warm_up"),
+        (lambda: Settled("s", tolerance=-0.1), "Settled.*tolerance"),
+        (lambda: Settled("s", tolerance=math.nan), "tolerance"),
+        (lambda: Settled("s", patience=0), "patience: expected a finite number of at least 1, got 0"),
+        (lambda: Settled("s", smoothing=0), "smoothing"),
+        (lambda: Settled("s", warm_up=-1), "warm_up"),
         (lambda: At("soon"), r"At\(moment='soon'\).*write '12ep'"),
         (lambda: At(-1), "steps >= 0"),
         (lambda: no_later_than(Peak("s"), "12"), "not understood"),

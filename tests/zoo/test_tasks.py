@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secateurs.core import Batch, DataError
+from secateurs.core import Batch, DataError, Factored
 from secateurs.zoo import Categorical, Classification
 from toys import generator, surroundings
 
@@ -71,6 +71,33 @@ def test_draws_follow_from_the_generator_whatever_the_dtype_of_the_logits() -> N
     assert torch.equal(one, Categorical(z.double()).sample(generator(5)))
     assert torch.equal(one, Categorical(z).sample(generator(5)))
     assert not torch.equal(one, Categorical(z.float()).sample(generator(6)))
+
+
+LOGIT_ROWS = st.integers(2, 7).flatmap(
+    lambda c: st.lists(st.lists(st.floats(-40, 40), min_size=c, max_size=c), min_size=1, max_size=4)
+)
+
+
+@given(LOGIT_ROWS)
+def test_factors_give_the_covariance_of_the_score(rows: list[list[float]]) -> None:
+    """sum_k u_k u_k' = diag p - p p', from C - 1 vectors that each sum to 0."""
+    z = torch.tensor(rows, dtype=torch.float64)
+    p = z.softmax(-1)
+    factors = torch.stack([*Categorical(z).factors()])
+    assert factors.shape == (z.shape[1] - 1, *z.shape)
+    found = torch.einsum("kni,knj->nij", factors, factors)
+    assert float((found - (torch.diag_embed(p) - p.unsqueeze(2) * p.unsqueeze(1))).abs().max()) < 1e-12
+    assert float(factors.sum(-1).abs().max()) < 1e-12
+
+
+def test_factors_have_the_type_of_the_logits_and_no_gradient() -> None:
+    z = LOGITS.float().requires_grad_()
+    assert isinstance(Categorical(z), Factored)
+    assert all(u.dtype == torch.float32 and not u.requires_grad for u in Categorical(z).factors())
+    z = torch.tensor([[math.nan, 0.0, 1.0], [0.0, -math.inf, 0.0]])
+    first, second = torch.stack([*Categorical(z).factors()]).unbind(1)
+    assert bool(first.isnan().all())
+    assert bool(second.isfinite().all())
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

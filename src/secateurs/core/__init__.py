@@ -30,9 +30,10 @@ from secateurs.core.errors import (
 )
 from secateurs.core.model import evaluating, prunable
 from secateurs.core.moment import Moment
+from secateurs.core.numbers import all_finite
 from secateurs.core.randomness import derive_seed, generator_for
 from secateurs.core.state import TrainState
-from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Predicts, Task
+from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Factored, Predicts, Task
 
 __all__ = [
     "Batch",
@@ -40,6 +41,7 @@ __all__ = [
     "DataError",
     "Distribution",
     "Examples",
+    "Factored",
     "JobError",
     "Log",
     "Moment",
@@ -61,6 +63,7 @@ __all__ = [
     "TrainingError",
     "Trigger",
     "TriggerState",
+    "all_finite",
     "derive_seed",
     "did_you_mean",
     "evaluating",

@@ -28,6 +28,21 @@ class Distribution(Protocol):
         ...
 
 
+@runtime_checkable
+class Factored(Protocol):
+    """A distribution whose Fisher information in the output is known: expectations over y need no sampling.
+
+    Without factors, what is asked to be exact over labels is refused by name.
+    """
+
+    def factors(self) -> Iterator[Tensor]:
+        """Yield u_k, each of the output's shape: sum_k u_k u_k' = E_y[s s'] for s = d log p(y | x) / d output.
+
+        The sum is over outer products for each example; no u_k carries a gradient.
+        """
+        ...
+
+
 class Task(Protocol):
     """What the network is for: its loss, its predictive distribution, its metrics."""
 

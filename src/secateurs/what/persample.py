@@ -10,40 +10,49 @@ names the layer.
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from secateurs.core import Batch, Predicts, PruningError, Task, evaluating
+from secateurs.core import Batch, Factored, Predicts, PruningError, Task, evaluating
 from secateurs.what import layers
+from secateurs.what.hooks import Owners, Unfit, check_uses, hooked, owners_of
 
-Labels = Literal["sampled", "true"]
-"""Where y comes from: ``"sampled"`` from the model gives the Fisher information, ``"true"`` the empirical one."""
+Labels = Literal["sampled", "true", "exact"]
+"""Where y comes from: ``"sampled"`` from the model gives the Fisher information, ``"true"`` the empirical one.
 
-_LAYER_BYTES = 4 * 2**20
+``"exact"`` is the Fisher information without sampling: every square is its expectation over y, at
+one forward and C - 1 backward passes for C classes.
+"""
+
 _VMAP_BYTES = 256 * 2**20
 
-Visit = Callable[[str, nn.Module, slice, Tensor, Tensor], None]
-Owners = dict[str, tuple[nn.Module, dict[str, str]]]
+_AT_ONCE = 32
+"""Examples of a pass on a CPU, whose cache then still holds what the pass has written.
+
+Not under autocast, which converts the weights anew in every pass.
+"""
 
 
 class PerSample:
     """Per-sample gradients of log p(y_i | x_i; theta) of a model as it stands, in evaluation mode.
 
-    y_i ~ p(. | x_i) is drawn with ``generator``; with ``labels="true"`` it is the batch's target.
-    Masked weights act as 0. The model is left exactly as it was.
+    y_i ~ p(. | x_i) is drawn with ``generator``; with ``labels="true"`` it is the batch's target,
+    and with ``"exact"`` squares are expectations over it. Masked weights act as 0. The model is
+    left exactly as it was. Inside ``torch.autocast``, and with channels-last inputs, it computes
+    as the model then does; sums are float32 at least.
 
     Args:
         names: the parameters whose gradients are meant.
 
     Raises:
-        PruningError: when the task has no predictive distribution, or labels are to be sampled
-            without a generator.
+        PruningError: when the task has no predictive distribution, labels are to be sampled
+            without a generator, or a parameter is not real; with ``labels="exact"``, at the first
+            batch, when the distribution does not give its expectation.
     """
 
     def __init__(
@@ -66,6 +75,8 @@ class PerSample:
         self._model, self._task, self._predictive = model, task, task.predictive
         self._names, self._labels, self._generator = tuple(names), labels, generator
         self._parameters = {name: p.detach() for name, p in model.named_parameters()}
+        for name in self._names:
+            _check_real(name, self._parameters[name])
         for name, kept in (mask or {}).items():
             here = self._parameters[name]
             self._parameters[name] = here.masked_fill(~kept.to(here.device), 0)
@@ -73,62 +84,92 @@ class PerSample:
         self._owners: Owners | None = None
         self._checked = False
         try:
-            self._owners = _owners(model, self._names)
-        except _Unfit as unfit:
+            self._owners = owners_of(model, self._names)
+        except Unfit as unfit:
             _warn(unfit)
 
     def squared_norms(self, batch: Batch) -> Tensor:
         """Squared norm of each example's gradient, ``[n]``."""
         total = self._zeros(batch)
 
-        def visit(layer: str, module: nn.Module, which: slice, a: Tensor, g: Tensor) -> None:
-            total[which] += layers.squared_norms(module, frozenset(self._own(layer)), a, g)
+        def visit(some: slice, layer: str, module: nn.Module, a: Tensor, g: Tensor) -> None:
+            own, norms = frozenset(self._own(layer)), total[some]
+            for which, inputs, gradients in layers.pieces(module, a, g, norms=True):
+                norms[which] += layers.squared_norms(module, own, inputs, gradients)
 
         y, done = self._by_layers(batch, visit)
-        if done:
-            return total
-        norms = [
-            torch.stack([g.flatten(1).square().sum(1) for g in gradients.values()]).sum(0)
-            for gradients in self._by_vmap(batch, y)
-        ]
-        return torch.cat(norms)
+        if not done:
+            total.zero_()
+            for which, each in self._by_vmap(batch, y):
+                total[which] += torch.stack([g.flatten(1).square().sum(1) for g in each.values()]).sum(0)
+        return total
 
     def squares(self, batch: Batch) -> dict[str, Tensor]:
         """Squared gradients summed over the batch's examples, ``name -> [*shape]``."""
         sums = {name: torch.zeros_like(self._parameters[name]) for name in self._names}
 
-        def visit(layer: str, module: nn.Module, which: slice, a: Tensor, g: Tensor) -> None:
-            del which
-            own = layers.gradients(module, a, g)
-            for attribute, name in self._own(layer).items():
-                sums[name] += own[attribute].square().sum(0)
+        def visit(_: slice, layer: str, module: nn.Module, a: Tensor, g: Tensor) -> None:
+            own = self._own(layer)
+            for _which, inputs, gradients in layers.pieces(module, a, g, norms=False):
+                found = layers.gradients(module, inputs, gradients)
+                for attribute, name in own.items():
+                    sums[name] += found[attribute].square().sum(0, dtype=sums[name].dtype)
 
         y, done = self._by_layers(batch, visit)
         if not done:
             sums = {name: torch.zeros_like(each) for name, each in sums.items()}
-            for gradients in self._by_vmap(batch, y):
+            for _, gradients in self._by_vmap(batch, y):
                 for name, g in gradients.items():
                     sums[name] += g.square().sum(0)
         return sums
 
-    def _by_layers(self, batch: Batch, visit: Visit) -> tuple[Tensor | None, bool]:
+    def _by_layers(self, batch: Batch, visit: Callable[..., None]) -> tuple[Tensor | None, bool]:
         """The labels, and whether every layer was visited; False leaves the rest to vmap."""
         y: Tensor | None = None
+        if not len(batch.inputs):
+            return y, True
         if self._owners is None:
             return y, False
         try:
             with evaluating(self._model), torch.enable_grad():
-                with _hooked(self._owners, len(batch.inputs), visit):
-                    output = self._task.output(self._network, batch)  # type: ignore[arg-type]
-                if not self._checked:
-                    self._check_uses(batch)
-                y = self._y(batch, output)
-                self._predictive(output).log_prob(y).sum().backward()
-        except _Unfit as unfit:
+                parts: Iterable[tuple[slice, Tensor]] = self._forward(batch, visit)
+                if self._labels == "sampled":
+                    # One draw for the whole batch: labels do not depend on how it is divided.
+                    parts = [*parts]
+                    y = self._y(batch, torch.cat([output.detach() for _, output in parts]))
+                elif self._labels == "true":
+                    y = batch.targets
+                for which, output in parts:
+                    self._backward(output, None if y is None else y[which])
+        except Unfit as unfit:
             _warn(unfit)
             self._owners = None
             return y, False
         return y, True
+
+    def _forward(self, batch: Batch, visit: Callable[..., None]) -> Iterator[tuple[slice, Tensor]]:
+        """The network's output for a few examples at a time, hooked so that a backward pass visits every layer."""
+        n, device = len(batch.inputs), batch.inputs.device.type
+
+        def visit_as_it_is(some: slice, layer: str, module: nn.Module, a: Tensor, g: Tensor) -> None:
+            with torch.no_grad(), torch.autocast(device, enabled=False):
+                visit(some, layer, module, a.to(g.dtype) if a.is_floating_point() else a, g)
+
+        size = _AT_ONCE if device == "cpu" and not torch.is_autocast_enabled("cpu") else max(1, n)
+        for start in range(0, n, size):
+            which = slice(start, min(start + size, n))
+            part = Batch(batch.inputs[which], batch.targets[which])
+            visit_these, keep = partial(visit_as_it_is, which), self._labels == "exact"
+            with hooked(self._owners or {}, len(part.inputs), visit_these, keep=keep):
+                output = self._task.output(self._with({}), part)
+            if not self._checked:
+                self._check_uses(part)
+            yield which, output
+
+    def _backward(self, output: Tensor, y: Tensor | None) -> None:
+        if output.requires_grad:  # else nothing of it depends on the parameters that are meant
+            for cotangent in self._cotangents(output, y):
+                output.backward(cotangent, retain_graph=y is None)
 
     def _check_uses(self, batch: Batch) -> None:
         """Once, with one example: what a batch may hide by chance.
@@ -137,50 +178,63 @@ class PerSample:
         mixes the batch dimension with one that is as long gets other than one row.
         """
         leaves = {name: self._parameters[name].detach().requires_grad_() for name in self._names}
-
-        def network(x: Tensor) -> Any:
-            return functional_call(self._model, ({**self._parameters, **leaves}, self._buffers), (x,))
-
         owners = self._owners or {}
-        with _hooked(owners, 1, lambda *_: None) as called:
-            output = self._task.output(network, Batch(batch.inputs[:1], batch.targets[:1]))  # type: ignore[arg-type]
-        uses = _uses(output)
-        for layer, (_, own) in owners.items():
-            for name in own.values():
-                used = uses[id(leaves[name])]
-                if used > 1:
-                    raise _Unfit(f"{name!r} is used {used} times, not only by its layer")
-                if used and layer not in called:
-                    raise _Unfit(f"{name!r} is used, but not by its layer")
+        with hooked(owners, 1, lambda *_: None) as called:
+            output = self._task.output(self._with(leaves), Batch(batch.inputs[:1], batch.targets[:1]))
+        check_uses(owners, leaves, output, called)
         self._checked = True
 
-    def _by_vmap(self, batch: Batch, y: Tensor | None) -> Iterator[dict[str, Tensor]]:
+    def _by_vmap(self, batch: Batch, y: Tensor | None) -> Iterator[tuple[slice, dict[str, Tensor]]]:
+        """Per-sample gradients a few examples at a time; for exact labels, one after another in each direction."""
         wanted = {name: self._parameters[name] for name in self._names}
 
-        def log_probability(theta: dict[str, Tensor], inputs: Tensor, label: Tensor) -> Tensor:
-            def network(x: Tensor) -> Any:
-                return functional_call(self._model, ({**self._parameters, **theta}, self._buffers), (x,))
+        def projected(theta: dict[str, Tensor], inputs: Tensor, target: Tensor, cotangent: Tensor) -> Tensor:
+            output = self._task.output(self._with(theta), Batch(inputs.unsqueeze(0), target.unsqueeze(0)))
+            return (output * cotangent).sum()
 
-            one = Batch(inputs.unsqueeze(0), label.unsqueeze(0))
-            output = self._task.output(network, one)  # type: ignore[arg-type]
-            return self._predictive(output).log_prob(one.targets).squeeze(0)
-
-        per_sample = vmap(grad(log_probability), in_dims=(None, 0, 0))
-        chunk = max(1, _VMAP_BYTES // max(1, sum(p.numel() * p.element_size() for p in wanted.values())))
+        per_sample = vmap(grad(projected), in_dims=(None, 0, 0, 0))
+        size = max(1, _VMAP_BYTES // max(1, sum(p.numel() * p.element_size() for p in wanted.values())))
         with evaluating(self._model):
-            if y is None:
-                with torch.no_grad():
-                    y = self._y(batch, self._task.output(self._network, batch))  # type: ignore[arg-type]
-            for inputs, labels in zip(batch.inputs.split(chunk), y.split(chunk), strict=True):
-                yield per_sample(wanted, inputs, labels)
+            with torch.no_grad():
+                output = self._task.output(self._with({}), batch)
+            y = self._y(batch, output) if y is None else y
+            for start in range(0, len(batch.inputs), size):
+                which = slice(start, start + size)
+                for cotangent in self._cotangents(output[which], None if y is None else y[which]):
+                    yield which, per_sample(wanted, batch.inputs[which], batch.targets[which], cotangent)
 
-    def _network(self, x: Tensor) -> Any:
-        return functional_call(self._model, (self._parameters, self._buffers), (x,))
-
-    def _y(self, batch: Batch, output: Tensor) -> Tensor:
+    def _y(self, batch: Batch, output: Tensor) -> Tensor | None:
+        if self._labels == "exact":
+            return None
         if self._generator is None or self._labels == "true":
             return batch.targets
-        return self._predictive(output).sample(self._generator)
+        return self._predictive(_wide(output)).sample(self._generator)
+
+    def _cotangents(self, output: Tensor, y: Tensor | None) -> Iterator[Tensor]:
+        """d log p(y | x) / d output; for exact labels, vectors whose outer products add up to its covariance."""
+        z = _wide(output)
+        if y is not None:
+            z.requires_grad_()
+            with torch.enable_grad():
+                (u,) = torch.autograd.grad(self._predictive(z).log_prob(y).sum(), z)
+            yield u.to(output.dtype)
+            return
+        distribution = self._predictive(z)
+        if not isinstance(distribution, Factored):
+            raise PruningError(
+                f"{type(distribution).__name__} has no factors(): the expectation over all labels is not to be had "
+                'of it; draw them instead (labels="sampled", in a signal estimator="per_sample")'
+            )
+        for u in distribution.factors():
+            yield u.to(output.dtype)
+
+    def _with(self, theta: Mapping[str, Tensor]) -> Any:
+        """The network as a function of its input, with some parameters replaced."""
+
+        def network(x: Tensor) -> Any:
+            return functional_call(self._model, ({**self._parameters, **theta}, self._buffers), (x,))
+
+        return network
 
     def _own(self, layer: str) -> dict[str, str]:
         return self._owners[layer][1] if self._owners else {}
@@ -190,90 +244,18 @@ class PerSample:
         return torch.zeros(len(batch.inputs), dtype=dtype, device=batch.inputs.device)
 
 
-class _Unfit(Exception):  # noqa: N818 - not an error: it only says that vmap must do it
-    """A layer that does not lend itself to the layer-wise form; the message names it and says why."""
+def _wide(output: Tensor) -> Tensor:
+    """The output detached, in float32 at least."""
+    return output.detach().to(torch.promote_types(output.dtype, torch.float32))
 
 
-def _owners(model: nn.Module, names: Sequence[str]) -> Owners:
-    """Layer -> (module, own parameter -> full name), for the parameters ``names``."""
-    wanted, owners = set(names), Owners()
-    known = dict(model.named_parameters())
-    everywhere: dict[int, list[str]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        everywhere.setdefault(id(parameter), []).append(name)
-    for name in names:
-        places = everywhere[id(known[name])]
-        if len(places) > 1:
-            raise _Unfit(f"{' and '.join(places)} are one parameter")
-    for layer, module in model.named_modules():
-        own = {attribute: f"{layer}.{attribute}" if layer else attribute for attribute in _direct(module)}
-        own = {attribute: name for attribute, name in own.items() if name in wanted}
-        if own and not layers.supported(module):
-            raise _Unfit(f"layer {layer or 'the model itself'!r} ({type(module).__name__}) has no rule")
-        if own:
-            owners[layer] = (module, own)
-    return owners
+def _check_real(name: str, parameter: Tensor) -> None:
+    if not parameter.is_floating_point():
+        raise PruningError(
+            f"parameter {name!r} is {str(parameter.dtype).removeprefix('torch.')}: Fisher information is measured "
+            "over real parameters; freeze it with requires_grad_(False), or leave it out of names"
+        )
 
 
-def _uses(output: Tensor) -> Counter[int]:
-    """How often each leaf goes into ``output``, by the leaf's id."""
-    found: Counter[int] = Counter()
-    seen, waiting = set(), [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        for below, _ in node.next_functions:
-            if below is not None and hasattr(below, "variable"):
-                found[id(below.variable)] += 1
-            else:
-                waiting.append(below)
-    return found
-
-
-def _direct(module: nn.Module) -> list[str]:
-    return [name for name, _ in module.named_parameters(recurse=False)]
-
-
-@contextmanager
-def _hooked(owners: Owners, n: int, visit: Visit) -> Iterator[set[str]]:
-    """While open, a forward pass over ``n`` examples; its backward pass visits every owner with input and gradient.
-
-    Yields the names of the layers that were called.
-    """
-    seen: set[str] = set()
-
-    def forward_hook(layer: str) -> Callable[..., Tensor]:
-        def hook(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-            a = args[0]
-            if layer in seen:
-                raise _Unfit(f"layer {layer!r} is used more than once")
-            if len(a) != n or len(output) != n:
-                raise _Unfit(f"layer {layer!r} mixes the batch dimension: it got {len(a)} rows for {n} examples")
-            seen.add(layer)
-            # Parameters are detached: the first layers' outputs need a gradient of their own to be asked for.
-            # (A copy, since what follows may change it in place, which a leaf does not allow.)
-            output = output if output.requires_grad else output.detach().requires_grad_().clone()
-
-            def arrived(g: Tensor) -> None:
-                chunk = max(1, _LAYER_BYTES // layers.footprint(module, a, g))
-                for start in range(0, n, chunk):
-                    which = slice(start, start + chunk)
-                    visit(layer, module, which, a.detach()[which], g[which])
-
-            output.register_hook(arrived)
-            return output
-
-        return hook
-
-    handles = [module.register_forward_hook(forward_hook(layer)) for layer, (module, _) in owners.items()]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _warn(unfit: _Unfit) -> None:
+def _warn(unfit: Unfit) -> None:
     warnings.warn(f"per-sample gradients by vmap, which is slower: {unfit}", stacklevel=4)

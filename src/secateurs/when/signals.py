@@ -16,92 +16,19 @@ from torch import Tensor, nn
 
 from secateurs.core import (
     Observation,
-    Predicts,
     Signal,
     SignalError,
     SignalState,
     Spec,
     did_you_mean,
     evaluating,
-    generator_for,
     prunable,
 )
-from secateurs.what import Labels, PerSample
+from secateurs.when.mask_distance import MaskDistance
+from secateurs.when.traces import EmpiricalFisherTrace, FisherTrace
+from secateurs.when.weight_change import WeightChange
 
 Boundary = Literal["step", "epoch"]
-
-
-@dataclass(frozen=True)
-class _Trace:
-    """What the two traces share. Abstract: ``name`` and ``labels`` are their own."""
-
-    samples: int = 512
-    batch_size: int = 128
-
-    name: ClassVar[str]
-    labels: ClassVar[Labels]
-    every: ClassVar[Boundary] = "epoch"
-    reads: ClassVar[frozenset[str]] = frozenset({"probe"})
-    details: ClassVar[tuple[str, ...]] = ("standard_error",)
-
-    def __post_init__(self) -> None:
-        if self.samples < 2 or self.batch_size < 1:
-            raise SignalError(f"{self.name}: samples must be at least 2 and batch_size at least 1")
-
-    def init(self, model: nn.Module) -> SignalState:
-        """Nothing is carried from epoch to epoch but the last standard error."""
-        del model
-        return {"standard_error": None}
-
-    def update(self, state: SignalState, observation: Observation) -> tuple[SignalState, Tensor | None]:
-        """Measure at an epoch's end.
-
-        Raises:
-            SignalError: without a probe of at least 2 examples, or a task without a predictive distribution.
-        """
-        if observation.boundary != "epoch":
-            return state, None
-        return _trace(self.name, self.labels, self.samples, self.batch_size, observation)
-
-
-@dataclass(frozen=True)
-class FisherTrace(_Trace):
-    """tr(F) = E_x E_{y~p} [ ||grad log p(y|x; theta)||^2 ] over all trainable parameters (P0 eq. 3, 4).
-
-    Per-sample norms over the first ``samples`` probe examples (the same every epoch,
-    unaugmented), in evaluation mode, one y per example drawn from the model with a seed that
-    follows from (seed, moment). Units: nats squared per parameter unit squared; >= 0. The
-    state's ``standard_error`` is that of the mean over the examples.
-    """
-
-    name: ClassVar[str] = "fisher_trace"
-    labels: ClassVar[Labels] = "sampled"
-
-
-@dataclass(frozen=True)
-class EmpiricalFisherTrace(_Trace):
-    """E_(x,y) [ ||grad log p(y|x; theta)||^2 ] over the data's own labels y, all trainable parameters.
-
-    The trace of the empirical Fisher: another quantity than :class:`FisherTrace`, whose y are
-    drawn from the model; it vanishes as the training data are fitted. Examples, mode, units and
-    ``standard_error`` are those of :class:`FisherTrace`; nothing is drawn.
-    """
-
-    name: ClassVar[str] = "fisher_trace_empirical"
-    labels: ClassVar[Labels] = "true"
-
-
-def _trace(name: str, labels: Labels, samples: int, batch_size: int, o: Observation) -> tuple[SignalState, Tensor]:
-    """Mean and standard error of the squared norms of per-sample gradients."""
-    if not isinstance(o.task, Predicts):
-        raise SignalError(f"{name}: {type(o.task).__name__} has no predictive distribution p(y | x)")
-    if o.probe is None or len(o.probe) < 2:
-        raise SignalError(f"{name}: needs a probe of at least 2 training examples")
-    names = [name for name, p in o.model.named_parameters() if p.requires_grad]
-    generator = generator_for("fisher_trace", o.seed, o.moment.steps)
-    per_sample = PerSample(o.model, o.task, names, labels=labels, generator=generator)
-    norms = torch.cat([per_sample.squared_norms(batch) for batch in o.probe.batches(batch_size, limit=samples)])
-    return {"standard_error": norms.std() / math.sqrt(len(norms))}, norms.mean()
 
 
 @dataclass(frozen=True)
@@ -250,6 +177,8 @@ SIGNALS: dict[str, type[Signal]] = {
     "kl_uniform": KLUniform,
     "gradient_norms": GradientNorms,
     "loss": TrainLoss,
+    "weight_change": WeightChange,
+    "mask_distance": MaskDistance,
 }
 """The only place where a name means a signal."""
 

@@ -17,7 +17,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from secateurs.core import Moment, SignalError, Spec, TrainingError, Trigger, TriggerState, did_you_mean
+from secateurs.core import Moment, SignalError, Spec, Trigger, TriggerState, did_you_mean
+from secateurs.when.combine import At as At
+from secateurs.when.combine import all_of as all_of
+from secateurs.when.combine import any_of as any_of
+from secateurs.when.combine import no_earlier_than as no_earlier_than
+from secateurs.when.combine import no_later_than as no_later_than
 
 
 @dataclass(frozen=True)
@@ -123,107 +128,72 @@ class Below:
 
 
 @dataclass(frozen=True)
-class At:
-    """Fires at the first update at or after ``moment``: ``"12ep"``, ``"500it"``, ``"12ep50it"`` or epochs.
+class Settled:
+    """Fires when a signal has stopped changing, at whatever height.
+
+    The signal is smoothed by the trailing mean of ``smoothing`` measurements; there is no
+    smoothed value s before there are so many. Fires at the first measurement at which
+    ``|s_t - s_(t-1)| / max(|s_t|, |s_(t-1)|)``, in [0, 2] and 0 between zeros, has been at most
+    ``tolerance`` for ``patience`` measurements in a row.
+
+    Args:
+        signal: name of the signal.
+        tolerance: largest relative change between measurements that counts as none, at least 0.
+        patience: such changes in a row, at least 1.
+        smoothing: measurements in the trailing mean, at least 1.
+        warm_up: first measurements to ignore.
 
     Raises:
-        SignalError: when the moment is none of these.
+        SignalError: when an argument is out of its range.
 
-    >>> At("2ep").update({}, Moment(25, steps_per_epoch=10), {})
-    ({}, True)
+    >>> trigger = Settled("loss", warm_up=0)
+    >>> state = trigger.init()
+    >>> for epoch, value in enumerate([2.0, 1.0, 0.98, 0.97]):
+    ...     state, fired = trigger.update(state, Moment.parse(epoch, 10), {"loss": value})
+    >>> fired, state
+    (True, {'seen': 4, 'window': [0.97], 'last': 0.97, 'run': 2})
     """
 
-    moment: str | int
+    signal: str
+    tolerance: float = 0.05
+    patience: int = 2
+    smoothing: int = 1
+    warm_up: int = 1
 
     def __post_init__(self) -> None:
-        try:
-            Moment.parse(self.moment, steps_per_epoch=1)
-        except TrainingError as error:
-            raise SignalError(f"{self}: {error}") from error
+        _at_least(self, 0, tolerance=self.tolerance, warm_up=self.warm_up)
+        _at_least(self, 1, patience=self.patience, smoothing=self.smoothing)
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset()
+        return frozenset({self.signal})
 
     def init(self) -> TriggerState:
-        return {}
+        return {"seen": 0, "window": [], "last": None, "run": 0}
 
     def update(self, state: TriggerState, moment: Moment, values: Mapping[str, float]) -> tuple[TriggerState, bool]:  # noqa: ARG002
-        return state, moment >= Moment.parse(self.moment, moment.steps_per_epoch)
+        value = _measured(values, self.signal)
+        if value is None:
+            return state, False
+        state = {**state, "seen": state["seen"] + 1}
+        if state["seen"] <= self.warm_up:
+            return state, False
+        state["window"] = [*state["window"], value][-self.smoothing :]
+        if len(state["window"]) < self.smoothing:
+            return state, False
+        current, last = sum(state["window"]) / self.smoothing, state["last"]
+        still = last is not None and _relative_change(last, current) <= self.tolerance
+        run = state["run"] + 1 if still else 0
+        return {**state, "last": current, "run": run}, run >= self.patience
 
 
-TRIGGERS: dict[str, type[Peak] | type[Below] | type[At]] = {"peak": Peak, "below": Below, "at": At}
+TRIGGERS: dict[str, type[Peak] | type[Below] | type[Settled] | type[At]] = {
+    "peak": Peak,
+    "below": Below,
+    "settled": Settled,
+    "at": At,
+}
 """The only place where a name means a trigger."""
-
-
-@dataclass(frozen=True)
-class Together:
-    """Fires when ``required`` of the triggers have fired so far; each sees every measurement and stays fired.
-
-    Made by :func:`any_of`, :func:`all_of`, :func:`no_later_than` and :func:`no_earlier_than`.
-    """
-
-    triggers: tuple[Trigger, ...]
-    required: int
-
-    def __post_init__(self) -> None:
-        if not self.triggers:
-            raise SignalError("any_of and all_of need at least one trigger")
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return frozenset().union(*(trigger.needs for trigger in self.triggers))
-
-    def init(self) -> TriggerState:
-        return {"triggers": [trigger.init() for trigger in self.triggers], "fired": [False] * len(self.triggers)}
-
-    def update(self, state: TriggerState, moment: Moment, values: Mapping[str, float]) -> tuple[TriggerState, bool]:
-        steps = [t.update(s, moment, values) for t, s in zip(self.triggers, state["triggers"], strict=True)]
-        fired = [now or before for (_, now), before in zip(steps, state["fired"], strict=True)]
-        return {"triggers": [inner for inner, _ in steps], "fired": fired}, sum(fired) >= self.required
-
-
-def no_later_than(trigger: Trigger, moment: str | int) -> Trigger:
-    """``trigger`` with an upper bound: fires at the first update at or after ``moment``, if not before.
-
-    The bound holds also where the signal that ``trigger`` needs is missing.
-
-    >>> bounded = no_later_than(Peak("fisher_trace"), "60ep")
-    >>> bounded.update(bounded.init(), Moment.parse("60ep", 10), {})[1]
-    True
-    """
-    return any_of(trigger, At(moment))
-
-
-def no_earlier_than(trigger: Trigger, moment: str | int) -> Trigger:
-    """``trigger`` with a lower bound: if it fires before ``moment``, the first update at or after ``moment`` counts.
-
-    It sees every measurement from the start, so that a peak before ``moment`` is not missed.
-
-    >>> bounded = no_earlier_than(At("1ep"), "5ep")
-    >>> [bounded.update(bounded.init(), Moment.parse(epoch, 10), {})[1] for epoch in (1, 4, 5)]
-    [False, False, True]
-    """
-    return all_of(trigger, At(moment))
-
-
-def any_of(*triggers: Trigger) -> Trigger:
-    """Fires as soon as one of the triggers fires.
-
-    >>> any_of(At("5ep"), At("3ep")).needs
-    frozenset()
-    """
-    return Together(triggers, required=1)
-
-
-def all_of(*triggers: Trigger) -> Trigger:
-    """Fires when every trigger has fired, not necessarily at one moment: each stays fired.
-
-    >>> both = all_of(At("5ep"), At("3ep"))
-    >>> [both.update(both.init(), Moment.parse(epoch, 10), {})[1] for epoch in (3, 5)]
-    [False, True]
-    """
-    return Together(triggers, required=len(triggers))
 
 
 def trigger_of(spec: Spec) -> Trigger:
@@ -253,6 +223,11 @@ def _relative_drop(best: float, current: float) -> float:
     if best == 0:
         return math.inf if current < 0 else 0.0
     return (best - current) / abs(best)
+
+
+def _relative_change(last: float, current: float) -> float:
+    largest = max(abs(last), abs(current))
+    return abs(current - last) / largest if largest else 0.0
 
 
 def _at_least(trigger: object, low: float, **arguments: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +36,22 @@ class Categorical:
     def log_prob(self, y: Tensor) -> Tensor:
         """log p(y | x), ``[N]``."""
         return F.log_softmax(self.logits, dim=-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
+
+    @torch.no_grad()
+    def factors(self) -> Iterator[Tensor]:
+        """C - 1 vectors ``[N, C]`` with sum_k u_k u_k' = diag p - p p', the covariance of d log p(y|x) / d logits.
+
+        u_k = sqrt(p) * b_k, with b_k an orthonormal basis of the complement of sqrt(p): the columns
+        but the first of the reflection that takes sqrt(p) to the first axis. Each sums to 0.
+        """
+        root = self.logits.double().softmax(-1).sqrt()
+        # root + (1, 0, ..., 0) is the reflection's normal, of squared length 2 + 2 root_0: never small.
+        normal = root.clone()
+        normal[..., 0] += 1
+        for k in range(1, root.shape[-1]):
+            basis = -normal * (root[..., k : k + 1] / normal[..., :1])
+            basis[..., k] += 1
+            yield (root * basis).to(self.logits.dtype)
 
 
 @dataclass(frozen=True)

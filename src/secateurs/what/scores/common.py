@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from secateurs.core import PruningError, did_you_mean, prunable
+from secateurs.core import PruningError
+from secateurs.what.weights import weights_of
 
-
-def weights_of(model: nn.Module, names: Sequence[str] | None) -> dict[str, nn.Parameter]:
-    if names is None:
-        return prunable(model)
-    parameters = dict(model.named_parameters())
-    for name in names:
-        if name not in parameters:
-            raise PruningError(f"the model has no parameter {name!r}{did_you_mean(name, parameters)}")
-    return {name: parameters[name] for name in names}
+__all__ = ["explicit", "masked", "weights_of"]
 
 
 def masked(scores: Tensor, name: str, mask: Mapping[str, Tensor] | None) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Batch, PruningError, Scores, Task
+from secateurs.core import Batch, PruningError, Scores, Task, did_you_mean
 from secateurs.what.persample import Labels, PerSample
 from secateurs.what.scores.common import explicit, masked, weights_of
 
@@ -20,16 +21,24 @@ def fisher(
     names: Sequence[str] | None = None,
     mask: Mapping[str, Tensor] | None = None,
     generator: torch.Generator | None = None,
+    labels: Literal["sampled", "exact"] = "sampled",
 ) -> Scores:
     """Diagonal of the Fisher information, E_x E_{y~p(.|x)} [(d log p(y|x) / d theta)^2] (P0 section 4.2).
 
-    y is sampled from the model, one per example; gradients are taken per sample, squared, then
-    averaged, in evaluation mode.
+    Gradients are taken per sample, squared, then averaged, in evaluation mode.
+
+    Args:
+        labels: ``"sampled"``: y is drawn from the model, one per example. ``"exact"``: the
+            expectation over y is written out, with C - 1 backward passes for C classes; nothing is drawn.
 
     Raises:
-        PruningError: without task, data or generator, or with a task that predicts no distribution.
+        PruningError: without task or data, for sampled labels without generator, with a task that
+            predicts no distribution, or for exact labels one whose expectation is not to be had.
     """
-    return _fisher("fisher", "sampled", model, task, batches, names, mask, explicit(generator, "fisher"))
+    if labels not in ("sampled", "exact"):
+        raise PruningError(f"fisher: unknown labels {labels!r}{did_you_mean(labels, ('sampled', 'exact'))}")
+    source = explicit(generator, "fisher") if labels == "sampled" else None
+    return _fisher("fisher", labels, model, task, batches, names, mask, source)
 
 
 def fisher_empirical(
@@ -77,3 +86,7 @@ def _fisher(
     if not seen:
         raise PruningError(f"{called}: no data; pass batches of training examples, e.g. 10 per class")
     return {name: masked(t / seen, name, mask) for name, t in total.items()}
+
+
+fisher.version = 2  # type: ignore[attr-defined]
+fisher_empirical.version = 2  # type: ignore[attr-defined]

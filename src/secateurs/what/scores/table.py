@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, Task, did_you_mean
+from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, Task, all_finite, did_you_mean
+from secateurs.what.scores.curvature import obd
 from secateurs.what.scores.fisher import fisher, fisher_empirical
+from secateurs.what.scores.flow import gradient_flow, grasp
+from secateurs.what.scores.gradient import loss_preservation, magnitude_loss, movement, snip, taylor
 from secateurs.what.scores.simple import magnitude, random
+from secateurs.what.scores.synflow import synflow
 
 ScoreSpec = Spec
 """A score by name with its options, as data."""
@@ -19,8 +24,20 @@ SCORES: dict[str, ScoreFn] = {
     "magnitude": magnitude,
     "fisher": fisher,
     "fisher_empirical": fisher_empirical,
+    "snip": snip,
+    "loss_preservation": loss_preservation,
+    "magnitude_loss": magnitude_loss,
+    "taylor": taylor,
+    "movement": movement,
+    "grasp": grasp,
+    "gradient_flow": gradient_flow,
+    "obd": obd,
+    "synflow": synflow,
 }
 """The only place where a name means a score. A function of one's own of the same shape serves wherever a name does."""
+
+_GIVEN = frozenset({"model", "task", "batches", "names", "mask", "generator"})
+"""What every score gets from its caller; the rest are options."""
 
 
 def score(
@@ -36,7 +53,7 @@ def score(
     """Score by name, by :class:`ScoreSpec`, or with a function of one's own.
 
     Raises:
-        PruningError: for an unknown name (with the choices), or scores that are not finite.
+        PruningError: for an unknown name or option (with the choices), or scores that are not finite.
     """
     spec = Spec(what) if isinstance(what, str) else what
     options: Mapping[str, object] = {}
@@ -44,10 +61,21 @@ def score(
         if spec.name not in SCORES:
             raise PruningError(f"unknown score {spec.name!r}{did_you_mean(spec.name, SCORES)}")
         function, options = SCORES[spec.name], spec.options
+        _check_options(spec.name, function, options)
     else:
         function = spec
     scores = function(model, task, batches, names=names, mask=mask, generator=generator, **options)
     for name, values in scores.items():
-        if not values.isfinite().all():
+        if not all_finite(values):
             raise PruningError(f"score of {name!r} is not finite: has training diverged?")
     return scores
+
+
+def _check_options(name: str, function: ScoreFn, options: Mapping[str, object]) -> None:
+    parameters = inspect.signature(function).parameters
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        return
+    known = set(parameters) - _GIVEN
+    for option in options:
+        if option not in known:
+            raise PruningError(f"score {name!r} has no option {option!r}{did_you_mean(option, known)}")
