@@ -101,6 +101,31 @@ def test_within_a_mask(shapes: list[list[int]], seed: int, other: int, low: int,
     assert mask & before == mask
 
 
+@given(LAYERS, SEEDS, DTYPES, st.integers(1, 100))
+def test_layer_scope_within_a_mask(shapes: list[list[int]], seed: int, dtype: torch.dtype, percent: int) -> None:
+    before = keep_top(some_scores(shapes, seed + 1, torch.float32, levels=3), 0.7, scope="layer")
+    scores = some_scores(shapes, seed, dtype, levels=1)
+    mask = keep_top(scores, 0.7 * percent / 100, scope="layer", within=dict(before))
+    assert mask & before == mask
+    for name, score in scores.items():
+        if score.numel():
+            expected = oracle({name: score}, int(mask[name].sum()), {name: before[name]})
+            assert Mask({name: mask[name]}) == expected
+    assert list(mask) == list(scores)
+
+
+def test_what_becomes_of_scores_and_flags_does_not_reach_the_mask() -> None:
+    scores, within = {"a": torch.rand(50)}, {"a": torch.ones(50, dtype=torch.bool)}
+    for density in (0.02, 0.5, 1.0):
+        mask = keep_top(scores, density, within=within)
+        digest, again = mask.digest, Mask(mask)
+        scores["a"].neg_()
+        within["a"].zero_()
+        assert mask == again
+        assert Mask(dict(mask)).digest == digest
+        within["a"].fill_(True)
+
+
 def test_dropped_entries_stay_out_even_with_the_highest_score() -> None:
     scores = {"a": torch.tensor([9.0, 1.0, 2.0, 3.0])}
     mask = keep_top(scores, 0.5, within={"a": torch.tensor([0, 1, 1, 1])})

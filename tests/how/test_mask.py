@@ -118,6 +118,25 @@ def test_layer_collapse_is_reported() -> None:
     assert mask.empty_layers() == ("a", "c")
 
 
+@given(SHAPES, st.integers(0, 99), st.sampled_from([0.05, 0.5]))
+def test_shares_of_units_against_counting(shapes: list[list[int]], seed: int, density: float) -> None:
+    mask = random_mask(shapes, seed, density)
+    units = mask.unit_densities()
+    assert list(units) == list(mask)
+    for name, flags in mask.items():
+        rows = flags if flags.ndim else flags[None]
+        counted = [sum(row.flatten().tolist()) / row.numel() if row.numel() else 1.0 for row in rows]
+        assert units[name].dtype == torch.float64
+        assert units[name].tolist() == counted
+
+
+def test_emptied_units_by_hand() -> None:
+    conv = torch.zeros(3, 2, 1, 2)
+    conv[0], conv[2, 1, 0, 0] = 1, 1
+    units = Mask({"conv": conv, "norm": torch.tensor([1, 0])}).unit_densities()
+    assert {name: shares.tolist() for name, shares in units.items()} == {"conv": [1.0, 0.0, 0.25], "norm": [1.0, 0.0]}
+
+
 @given(SHAPES, st.integers(0, 99))
 def test_packing_is_lossless_and_keeps_the_order(shapes: list[list[int]], seed: int) -> None:
     mask = random_mask(shapes, seed)

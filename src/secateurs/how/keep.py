@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import floor, prod
 
-import torch
 from torch import Tensor
 
-from secateurs.core import PruningError, Scores, did_you_mean
+from secateurs.core import PruningError, Scores, all_finite, did_you_mean
 from secateurs.how.density import survivors
 from secateurs.how.mask import Mask
+from secateurs.how.pool import Pool
+from secateurs.how.threshold import highest
 
 _SCOPES = ("global", "layer", "erk")
 
@@ -26,7 +27,9 @@ def keep_top(
     """Keep the entries with the highest scores: exactly floor(density * N + 1/2) of them.
 
     N counts all entries, dead ones included. Equal scores are kept by position: first layer in
-    the mapping first, lowest flat index first. Comparisons are exact in the scores' own dtype.
+    the mapping first, lowest flat index first. Comparisons are exact in the scores' own dtype. The
+    scores are neither sorted nor put together: they are read twice, and beside them and the mask
+    less than a tenth of their memory is taken.
 
     Args:
         scores: parameter name -> score of its shape, finite, any real dtype; higher = keep.
@@ -44,6 +47,7 @@ def keep_top(
         PruningError: when a score is not finite, the density or scope is not valid, ``within``
             does not fit the scores, or it has fewer entries alive than are to be kept.
 
+    >>> import torch
     >>> scores = {"a": torch.tensor([3.0, 1.0, 1.0]), "b": torch.tensor([1.0, 2.0])}
     >>> {name: kept.tolist() for name, kept in keep_top(scores, 0.6).items()}
     {'a': [True, True, False], 'b': [False, True]}
@@ -55,7 +59,7 @@ def keep_top(
     if not any(score.numel() for score in scores.values()):
         raise PruningError("keep_top: there are no scores: is there anything to prune in the model?")
     for name, score in scores.items():
-        if score.is_complex() or not bool(score.isfinite().all()):
+        if not all_finite(score):
             raise PruningError(
                 f"scores of {name!r} are not all finite real numbers: prune before training diverges, "
                 "or score in float64"
@@ -63,66 +67,40 @@ def keep_top(
     alive = _alive(scores, within)
     if scope == "global":
         count = survivors(density, sum(score.numel() for score in scores.values()))
-        return Mask(_select(scores, alive, count, "the network"))
+        return Mask._adopt(_select(scores, alive, count, "the network"))
     kept: dict[str, Tensor] = {}
     for name, count in _layer_counts(scores, density, scope).items():
         kept |= _select({name: scores[name]}, alive, count, repr(name))
-    return Mask(kept)
+    return Mask._adopt(kept)
 
 
-def _alive(scores: Scores, within: Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
+def _alive(scores: Scores, within: Mapping[str, Tensor] | None) -> Mask | None:
     if within is None:
-        return {}
+        return None
     for name in [*scores, *(name for name in within if name not in scores)]:
         if name not in within or name not in scores:
             raise PruningError(f"keep_top: {name!r} is in only one of scores and within: score what the mask covers")
-        if within[name].shape != scores[name].shape:
+    alive = within if isinstance(within, Mask) else Mask(within)
+    for name, flags in alive._tensors.items():
+        if flags.shape != scores[name].shape:
             raise PruningError(
                 f"keep_top: {name!r} has scores of shape {tuple(scores[name].shape)}, "
-                f"but shape {tuple(within[name].shape)} in within"
+                f"but shape {tuple(flags.shape)} in within"
             )
-    return within if isinstance(within, Mask) else Mask(within)
+    return alive
 
 
-def _select(scores: Scores, alive: Mapping[str, Tensor], count: int, where: str) -> dict[str, Tensor]:
+def _select(scores: Scores, alive: Mask | None, count: int, where: str) -> dict[str, Tensor]:
     """The ``count`` best of the living entries of ``scores``, all layers together."""
     device = next(iter(scores.values())).device
-    living = {name: alive[name].flatten().to(device) for name in scores if name in alive}
-    pool: list[Tensor] = []
-    for name, score in scores.items():
-        flat = score.detach().flatten().to(device)
-        # Integers would be promoted to float32 beside it, which does not hold them all.
-        flat = flat if flat.is_floating_point() else flat.double()
-        pool.append(flat[living[name]] if name in living else flat)
-    values = torch.cat(pool)
-    if count > values.numel():
+    pool = Pool(tuple(scores.values()), [None if alive is None else alive._tensors[name].to(device) for name in scores])
+    if count > pool.living:
         raise PruningError(
-            f"keep_top: {count} entries of {where} are to be kept, but only {values.numel()} are alive in the mask "
+            f"keep_top: {count} entries of {where} are to be kept, but only {pool.living} are alive in the mask "
             "it prunes within: ask for a lower density, densities can only fall from step to step"
         )
-    chosen = iter(torch.split(_best(values, count), [len(part) for part in pool]))
-    kept: dict[str, Tensor] = {}
-    for name, score in scores.items():
-        flags = next(chosen)
-        if name in living:
-            flags = torch.zeros_like(living[name]).masked_scatter_(living[name], flags)
-        kept[name] = flags.reshape(score.shape)
-    return kept
-
-
-def _best(values: Tensor, count: int) -> Tensor:
-    """Flags of the ``count`` largest of a vector; among equals the first ones."""
-    if count == 0:
-        return torch.zeros_like(values, dtype=torch.bool)
-    # On CUDA kthvalue is refused under deterministic algorithms and topk is not; on a CPU it needs less memory.
-    if values.device.type == "cpu":
-        threshold = values.kthvalue(len(values) - count + 1).values
-    else:
-        threshold = values.topk(count, sorted=False).values.min()
-    flags = values > threshold
-    ties = (values == threshold).nonzero().flatten()
-    flags[ties[: count - int(flags.sum())]] = True
-    return flags
+    flags = zip(scores.items(), highest(pool, count), strict=True)
+    return {name: kept.reshape(score.shape) for (name, score), kept in flags}
 
 
 def _layer_counts(scores: Scores, density: float, scope: str | Mapping[str, float]) -> dict[str, int]:
