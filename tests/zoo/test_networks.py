@@ -78,6 +78,70 @@ def test_resnet18_has_the_published_number_of_parameters() -> None:
 
 
 @pytest.mark.parametrize(
+    ("depth", "widen", "total"), [(14, 8, 11_093_130), (14, 10, 17_327_530), (20, 8, 17_289_866), (32, 2, 1_860_522)]
+)
+def test_wide_resnets_are_the_cifar_network_of_p2_s_depth(depth: int, widen: int, total: int) -> None:
+    widths = [16 * widen, 32 * widen, 64 * widen]
+    blocks = (depth - 2) // 6
+    assert parameters("wide_resnet", depth=depth, widen=widen) == total
+    assert resnet_parameters(widths, blocks, projections=True) == total
+    without = parameters("wide_resnet", depth=depth, widen=widen, shortcut="A")
+    assert without == resnet_parameters(widths, blocks, projections=False)
+
+
+def test_resnet50_has_torchvision_s_number_of_parameters() -> None:
+    assert parameters("resnet50", (3, 224, 224), 1000) == 25_557_032
+    # A stem of 3 x 3 has 40 weights fewer for each channel of its input and output.
+    assert parameters("resnet50", (3, 64, 64), 1000, stem="small") == 25_557_032 - 40 * 3 * 64
+
+
+@pytest.mark.parametrize(("stem", "side"), [("imagenet", 1), ("small", 4)])
+def test_the_stem_of_imagenet_makes_images_four_times_as_small(stem: str, side: int) -> None:
+    model = build_model(Spec("resnet50", {"width": 4, "stem": stem}), (3, 32, 32), 10, seed=0)
+    seen: list[tuple[int, ...]] = []
+    model.get_submodule("blocks").register_forward_hook(lambda *_: seen.append(tuple(_[2].shape)))
+    model(torch.zeros(2, 3, 32, 32))
+    assert seen == [(2, 4 * 32, side, side)]
+
+
+def test_a_bottleneck_is_its_shortcut_where_its_branch_gives_nothing() -> None:
+    from secateurs.zoo.models import Bottleneck
+
+    x = torch.rand(2, 8, 4, 4, generator=torch.Generator().manual_seed(0))
+    same, other = Bottleneck(8, 8, 1).eval(), Bottleneck(8, 8, 2).eval()
+    for block in (same, other):
+        torch.nn.init.zeros_(block.bn3.weight)
+    assert torch.equal(same(x), x)
+    assert same.shortcut is None
+    assert other.shortcut is not None
+    assert torch.equal(other(x), other.shortcut(x).relu())
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "bn_scale" in inspect.signature(MODELS[name]).parameters])
+def test_uniform_scales_are_drawn_after_everything_else(name: str) -> None:
+    """P2's networks have the weights of the others, and scales of batch normalisation from U(0, 1)."""
+    one, uniform = (
+        build_model(Spec(name, {**SMALL[name], "bn_scale": scale}), (3, 32, 32), 7, seed=3).state_dict()
+        for scale in ("one", "uniform")
+    )
+    scales = {key for key in one if key.endswith(".running_mean")}
+    scales = {key.replace("running_mean", "weight") for key in scales}
+    assert scales
+    assert all(torch.equal(one[key], uniform[key]) for key in one.keys() - scales)
+    drawn = torch.cat([uniform[key] for key in sorted(scales)])
+    assert 0 <= float(drawn.min()) < float(drawn.max()) < 1
+    assert float(drawn.mean()) == pytest.approx(0.5, abs=3 / (12 * len(drawn)) ** 0.5)
+    again = build_model(Spec(name, {**SMALL[name], "bn_scale": "uniform"}), (3, 32, 32), 7, seed=3).state_dict()
+    assert all(torch.equal(again[key], value) for key, value in uniform.items())
+
+
+def test_vgg2_16_has_a_hidden_layer_before_its_classifier() -> None:
+    assert parameters("vgg16", fully_connected=2) == parameters("vgg16") + 513 * 512 == 14_986_698
+    model = build_model(Spec("vgg16", {"width": 2, "fully_connected": 2}), (3, 32, 32), 7, seed=0)
+    assert [tuple(p.shape) for p in prunable(model).values() if p.ndim == 2] == [(16, 16), (7, 16)]
+
+
+@pytest.mark.parametrize(
     ("depth", "stages", "total"),
     [
         (11, (1, 1, 2, 2, 2), 9_228_362),
@@ -162,6 +226,11 @@ def test_width_scales_the_prunable_weights_about_quadratically() -> None:
         (Spec("resnet20", {"shortcut": "C"}), (3, 32, 32), "shortcut must be 'A' or 'B', got 'C'"),
         (Spec("resnet18", {"width": 0}), (3, 32, 32), "width must be at least 1, got 0"),
         (Spec("vgg11", {"width": -1}), (3, 32, 32), "width must be at least 1"),
+        (Spec("vgg11", {"fully_connected": 3}), (3, 32, 32), "fully_connected must be 1 or 2, got 3"),
+        (Spec("vgg11", {"bn_scale": "normal"}), (3, 32, 32), "bn_scale must be 'one' or 'uniform', got 'normal'"),
+        (Spec("resnet50", {"stem": "large"}), (3, 32, 32), "stem must be 'small' or 'imagenet', got 'large'"),
+        (Spec("wide_resnet", {"widen": 0}), (3, 32, 32), "widen must be at least 1, got 0"),
+        (Spec("wide_resnet", {"depth": 16}), (3, 32, 32), r"depth must be 6 n \+ 2 .*, got 16"),
         (Spec("digits_resnet", {"stages": 0}), (1, 8, 8), "stages must be at least 1"),
         (Spec("resnet21"), (3, 32, 32), "no network is named 'resnet21'; choices: .*did you mean 'resnet"),
     ],

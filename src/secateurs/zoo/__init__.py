@@ -19,12 +19,14 @@ from secateurs.zoo.models import (
     resnet20,
     resnet32,
     resnet44,
+    resnet50,
     resnet56,
     resnet110,
     vgg11,
     vgg13,
     vgg16,
     vgg19,
+    wide_resnet,
 )
 from secateurs.zoo.sources import cifar10, cifar100, fashion_mnist, image_folder, mnist, parquet, svhn, tiny_imagenet
 from secateurs.zoo.tasks import Categorical, Classification
@@ -57,6 +59,7 @@ __all__ = [
     "resnet20",
     "resnet32",
     "resnet44",
+    "resnet50",
     "resnet56",
     "resnet110",
     "svhn",
@@ -65,4 +68,5 @@ __all__ = [
     "vgg13",
     "vgg16",
     "vgg19",
+    "wide_resnet",
 ]

@@ -10,17 +10,18 @@ from torch import nn
 from secateurs.core import Spec, TrainingError, derive_seed, did_you_mean
 from secateurs.zoo.models.conv import conv_2, conv_4, conv_6
 from secateurs.zoo.models.mlp import lenet_300_100
+from secateurs.zoo.models.residual import BasicBlock, Bottleneck, ResNet
 from secateurs.zoo.models.resnet import (
-    BasicBlock,
-    ResNet,
     cifar_resnet,
     digits_resnet,
     resnet18,
     resnet20,
     resnet32,
     resnet44,
+    resnet50,
     resnet56,
     resnet110,
+    wide_resnet,
 )
 from secateurs.zoo.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
@@ -28,6 +29,7 @@ __all__ = [
     "MODELS",
     "VGG",
     "BasicBlock",
+    "Bottleneck",
     "ResNet",
     "build_model",
     "cifar_resnet",
@@ -40,12 +42,14 @@ __all__ = [
     "resnet20",
     "resnet32",
     "resnet44",
+    "resnet50",
     "resnet56",
     "resnet110",
     "vgg11",
     "vgg13",
     "vgg16",
     "vgg19",
+    "wide_resnet",
 ]
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -55,10 +59,12 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "conv_6": conv_6,
     "digits_resnet": digits_resnet,
     "cifar_resnet": cifar_resnet,
+    "wide_resnet": wide_resnet,
     "resnet18": resnet18,
     "resnet20": resnet20,
     "resnet32": resnet32,
     "resnet44": resnet44,
+    "resnet50": resnet50,
     "resnet56": resnet56,
     "resnet110": resnet110,
     "vgg11": vgg11,

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import nn
 
 from secateurs.core import TrainingError
+
+BnScale = Literal["one", "uniform"]
+
+
+def initial_weights(model: nn.Module, bn_scale: BnScale = "one") -> None:
+    """Weights as :func:`kaiming` draws them, then scales of batch normalisation.
+
+    Args:
+        bn_scale: "one" leaves the scales at 1; "uniform" draws them from U(0, 1), as P2 does (section
+            5.5.4) and PyTorch once did. All other weights are the same for both.
+
+    Raises:
+        TrainingError: when ``bn_scale`` is neither.
+    """
+    if bn_scale not in ("one", "uniform"):
+        raise TrainingError(f"bn_scale must be 'one' or 'uniform', got {bn_scale!r}")
+    kaiming(model)
+    if bn_scale == "uniform":
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.weight)
 
 
 def kaiming(model: nn.Module) -> None:
