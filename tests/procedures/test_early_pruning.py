@@ -55,7 +55,7 @@ def test_every_score_serves_and_follows_from_the_seed(name: str) -> None:
     masks = [prune(state.fork(), DATA, settings, SETTINGS, pruning_seed=seed).mask for seed in (0, 0, 1)]
     assert surroundings() == around
     assert masks[0] == masks[1]
-    assert (masks[0] == masks[2]) == (name == "magnitude")
+    assert (masks[0] == masks[2]) == (name in ("magnitude", "synflow"))
 
 
 def test_magnitude_keeps_the_largest() -> None:
@@ -301,7 +301,8 @@ def test_layer_collapse_is_called_what_it_is() -> None:
     every = sum(p.numel() for p in state.model.parameters())
     alive = every - density_of(state).total + density_of(state).kept
     assert facts["density_of_all_parameters"] == alive / every
-    assert set(facts) == {"density", "density_of_all_parameters", "layer_densities", "empty_layers"}
+    shares = {"unit_sparsity", "emptied"}
+    assert set(facts) == {"density", "density_of_all_parameters", "layer_densities", "empty_layers"} | shares
 
 
 def test_a_score_may_be_given_by_name() -> None:

@@ -15,7 +15,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def _readable_moment(value: Any) -> Any:
+def readable_moment(value: Any) -> Any:
+    """The value as it is, when it is a moment as a person writes it.
+
+    Raises:
+        ValueError: when it is not.
+    """
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError(f"a moment is written 12, '12ep' or '500it', got {value!r}")
     try:
@@ -25,7 +30,7 @@ def _readable_moment(value: Any) -> Any:
     return value
 
 
-MomentText = Annotated[int | str, BeforeValidator(_readable_moment)]
+MomentText = Annotated[int | str, BeforeValidator(readable_moment)]
 """A moment as a person writes it: epochs, or ``"12ep"``, ``"500it"``; resolved once the steps per epoch are known."""
 
 
