@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from secateurs.studies import EarlyPeriods, check
-from secateurs.studies.recipe import merge
+from secateurs.studies import EarlyPeriods, Methods, check
+from secateurs.studies.merging import merge, without_nulls
 
 TINY: dict[str, Any] = {
     "title": "tiny",
@@ -35,5 +35,30 @@ def recipe() -> Callable[..., EarlyPeriods]:
 
     def make(**changes: Any) -> EarlyPeriods:
         return check(merge(deepcopy(TINY), changes), "tiny")
+
+    return make
+
+
+METHODS: dict[str, Any] = {
+    "study": "methods",
+    "title": "tiny methods",
+    **{key: TINY[key] for key in ("model", "data", "train", "seeds", "checkpoint_every")},
+    "prune": {"after": "replay", "examples_per_class": 4},
+    "methods": {
+        "magnitude": {},
+        "shuffled": {"ablation": "shuffle"},
+        "rewound": {"scored_at": "end"},
+    },
+    "densities": [0.5, 0.2],
+    "moments": [0, "1ep"],
+}
+
+
+@pytest.fixture
+def methods() -> Callable[..., Methods]:
+    """``methods(train={"lr": 1})``: a tiny study of methods with changes laid on it; a null takes something away."""
+
+    def make(**changes: Any) -> Methods:
+        return check(without_nulls(merge(deepcopy(METHODS), changes), ("settings", "methods")), "tiny")
 
     return make

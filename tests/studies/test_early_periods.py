@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from secateurs.core import DataError, Moment, Spec, TrainingError
+from secateurs.core import DataError, Moment, Spec, TrainingError, version_of
 from secateurs.jobs import Job
-from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Sweep, early_periods, log_of
+from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Sweep, log_of, plan
 from secateurs.what import SCORES, magnitude
 from secateurs.when import SIGNALS, FisherTrace
 from secateurs.zoo import Dataset
@@ -128,6 +128,12 @@ PRUNING: dict[str, dict[str, Any]] = {
     "exclude": {"exclude": ["5"]},
     "lambda": {"min_lr": 0.01},
     "fresh optimiser": {"fresh_optimizer": True},
+    "schedule": {"schedule": "linear"},
+    "steps": {"schedule": "linear", "steps": 3},
+    "revival": {"schedule": "linear", "score": {"name": "magnitude"}, "revive": False},
+    "inversion": {"invert": True},
+    "ablation": {"ablation": "shuffle"},
+    "after": {"after": "replay"},
 }
 
 
@@ -149,7 +155,7 @@ def test_a_change_of_anything_is_another_dense_run_and_other_pruned_runs(recipe:
 
 
 def test_precision_is_in_the_keys(recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(early_periods, "check_precision", lambda *_: None)
+    monkeypatch.setattr(plan, "check_precision", lambda *_: None)
     before, after = keys(recipe()), keys(recipe(train={"precision": "bfloat16"}))
     assert all(before[label] != after[label] for label in before)
 
@@ -224,21 +230,21 @@ def test_versions_of_the_parts_are_in_the_keys(recipe: Make, monkeypatch: pytest
     def newer(*args: Any, **kwargs: Any) -> Any:
         return magnitude(*args, **kwargs)
 
-    newer.version = 2  # type: ignore[attr-defined]
+    newer.version = version_of(magnitude) + 1  # type: ignore[attr-defined]
     monkeypatch.setitem(SCORES, "magnitude", newer)
     after = keys(recipe())
     assert all((before[label] == after[label]) == label.startswith("dense") for label in before)
     monkeypatch.undo()
 
     class Newer(FisherTrace):
-        version = 2
+        version = version_of(FisherTrace) + 1
 
     monkeypatch.setitem(SIGNALS, "fisher_trace", Newer)
     assert all(before[label] != key for label, key in keys(recipe()).items())
 
 
 def test_every_bit_of_the_data_is_in_the_keys(recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, real = keys(recipe()), early_periods.load_data
+    before, real = keys(recipe()), plan.load_data
 
     def one_bit_away(spec: Spec, device: str = "cpu") -> Dataset:
         data = real(spec, device)
@@ -246,7 +252,7 @@ def test_every_bit_of_the_data_is_in_the_keys(recipe: Make, monkeypatch: pytest.
         images[0, 0, 0, 0] ^= 1
         return replace(data, validation=replace(data.validation, images=images))
 
-    monkeypatch.setattr(early_periods, "load_data", one_bit_away)
+    monkeypatch.setattr(plan, "load_data", one_bit_away)
     assert all(before[label] != key for label, key in keys(recipe()).items())
 
 

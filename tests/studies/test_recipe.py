@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,17 +13,24 @@ import yaml
 
 from secateurs.core import RecipeError, Spec
 from secateurs.studies import EarlyPeriods, check, load_recipe, shipped
-from secateurs.studies.recipe import merge, parse_overrides, scales_of
+from secateurs.studies.merging import merge
+from secateurs.studies.recipe import parse_overrides, scales_of
 from secateurs.train import Adam, Cosine
-from secateurs.what import SCORES
-from secateurs.when import SIGNALS, TRIGGERS
-from secateurs.zoo import DATASETS, MODELS
+from secateurs.what import SCORES, fisher
+from secateurs.when import SIGNALS, TRIGGERS, FisherTrace
+from secateurs.zoo import DATASETS, MODELS, digits_resnet
 
 Make = Callable[..., EarlyPeriods]
 
 
 def choices(names: Any) -> str:
     return "choices: " + ", ".join(sorted(names))
+
+
+def options(part: Callable[..., Any]) -> set[str]:
+    """What a recipe may say of a part: its parameters, less those that the program fills in."""
+    given = {"input_shape", "num_classes", "model", "task", "batches", "names", "mask", "generator"}
+    return set(inspect.signature(part).parameters) - given
 
 
 TRAIN = "augment, batch_size, channels_last, clip_norm, drop_last, epochs, label_smoothing, lr, optimizer, precision, "
@@ -49,10 +57,10 @@ FAULTS: dict[str, str] = {
     "train.optimizer.momentun=1": "train.optimizer.momentun: unknown key; "
     "choices: decay_norms_and_biases, momentum, nesterov, weight_decay; did you mean 'momentum'?",
     "train.schedule={gama: 1}": "train.schedule.gama: unknown key; choices: gamma; did you mean 'gamma'?",
-    "model={name: digits_resnet, widht: 3}": "model.widht: unknown key; choices: blocks, stages, width; "
+    "model={name: digits_resnet, widht: 3}": f"model.widht: unknown key; {choices(options(digits_resnet))}; "
     "did you mean 'width'?",
-    "prune.score={name: fisher, x: 1}": "prune.score.x: unknown key; choices: none",
-    "signals=[{name: fisher_trace, sampels: 1}]": "signals.0.sampels: unknown key; choices: batch_size, samples; "
+    "prune.score={name: fisher, x: 1}": f"prune.score.x: unknown key; {choices(options(fisher))}",
+    "signals=[{name: fisher_trace, sampels: 1}]": f"signals.0.sampels: unknown key; {choices(options(FisherTrace))}; "
     "did you mean 'samples'?",
     "triggers={a: {name: peak}}": "triggers.a.signal: is missing",
     "train.schedule={name: step}": "train.schedule.milestones: is missing",
@@ -69,7 +77,7 @@ FAULTS: dict[str, str] = {
     "choices: constant, cosine, exponential, linear, one_cycle, step; did you mean 'cosine'?",
     "train.augment=flip": "train.augment: expected 'none', 'shift' or 'flip_crop', got 'flip'",
     "prune.scope=locl": "prune.scope: expected 'global', 'layer' or 'erk', got 'locl'",
-    "study=x": "study: unknown kind 'x'; choices: early_periods",
+    "study=x": "study: unknown kind 'x'; choices: early_periods, methods",
     # shapes
     "train=3": "train: expected a mapping of keys, got 3",
     "train=null": "train: is missing",
@@ -84,13 +92,14 @@ FAULTS: dict[str, str] = {
     # moments and seeds
     "moments=[0, 99]": "moments: 99 lies outside the run of 4 epochs",
     "moments=[99ep]": "moments: 99ep lies outside the run of 4 epochs",
-    "moments=[soon]": "moments: moment 'soon' is not understood: write '12ep', '500it' or '12ep50it'",
-    "moments=[1.5]": "moments: a moment is written 12, '12ep' or '500it', got 1.5",
+    "moments=[soon]": "moments.0: moment 'soon' is not understood: write '12ep', '500it' or '12ep50it'",
+    "moments=[1.5]": "moments.0: a moment is written 12, '12ep' or '500it', got 1.5",
     "moments=[0, 0]": "moments: says something twice: 0, 0",
     "moments=[1, 1ep]": "moments: says something twice: 1, 1ep",
     "seeds=[3, 3]": "seeds: says something twice: 3, 3",
     # signals and triggers
-    "signals=[loss]": "triggers.peak of tr(F): needs signal 'fisher_trace'; choices: loss",
+    "signals=[loss]": "triggers.peak of tr(F): needs signal 'fisher_trace'; choices: loss\n"
+    "recipe demo: triggers.peak of KL-uniform: needs signal 'kl_uniform'; choices: loss",
     "signals=[loss, fisher_trace, kl_uniform, loss]": "signals: says something twice: "
     "loss, fisher_trace, kl_uniform, loss",
     "signals=[{name: fisher_trace, samples: 1}]": "signals.0: fisher_trace: samples must be at least 2 and batch_size "
@@ -205,8 +214,8 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> str:
         ("comon: {}", "comon: unknown key; choices: base, common, scales, study; did you mean 'common'?"),
         ("common: 3", "common: expected a mapping, got 3"),
         ("scales: {small: 3}", "scales.small: expected a mapping, got 3"),
-        ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: early_periods"),
-        ("base: demo\nstudy: late\nscales: {demo: {}}", "study: unknown kind 'late'; choices: early_periods"),
+        ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: early_periods, methods"),
+        ("base: demo\nstudy: late\nscales: {demo: {}}", "study: unknown kind 'late'; choices: early_periods, methods"),
         ("common: {}", "say which scale; choices: none"),
         ("scales: {small: {}, smoke: {}}", "say which scale; choices: small, smoke"),
         ("base: dem", "base: no shipped recipe 'dem'; choices: demo, "),
@@ -281,11 +290,14 @@ def test_everything_that_was_left_out_is_there(recipe: Make) -> None:
     made = recipe(
         model="digits_resnet", signals=["fisher_trace", "loss"], triggers={"a": {"name": "peak", "signal": "loss"}}
     )
-    assert made.model == Spec("digits_resnet", {"width": 16, "stages": 2, "blocks": 1})
-    assert made.signals[0] == Spec("fisher_trace", {"samples": 512, "batch_size": 128})
+    assert made.model.name == "digits_resnet"
+    assert made.model.options.keys() == options(digits_resnet)
+    assert (made.model.options["width"], made.model.options["stages"], made.model.options["blocks"]) == (16, 2, 1)
+    assert made.signals[0].options.keys() == options(FisherTrace)
+    assert (made.signals[0].options["samples"], made.signals[0].options["batch_size"]) == (512, 128)
     assert made.triggers["a"].options["patience"] == 2
     assert made.triggers["a"].options["no_later_than"] is None
-    assert made.prune.score == Spec("magnitude")
+    assert made.prune.score == Spec("magnitude", {"unit_variance": False})
     assert made.data.options["enlarge"] == 1
 
 
@@ -332,3 +344,18 @@ def test_a_trigger_beyond_the_run_is_refused(option: str) -> None:
     key = option.split("=")[0]
     with pytest.raises(RecipeError, match=rf"triggers.halfway.{key}: 9ep lies outside the run of 4 epochs"):
         load_recipe("demo", "smoke", [f"triggers.halfway.{option}"])
+
+
+def test_a_setting_that_changes_the_score_gets_that_score_s_schedule() -> None:
+    recipe = load_recipe("demo", "smoke", ["settings={flow: {prune: {score: synflow}}, plain: {}}"])
+    assert [(each.prune.schedule, each.prune.steps) for each in recipe.each().values()] == [
+        ("exponential", 100),
+        ("one_shot", 1),
+    ]
+
+
+def test_revival_is_said_of_the_pruning_not_of_the_score() -> None:
+    with pytest.raises(RecipeError, match=r"prune.score.revive: unknown key"):
+        load_recipe("demo", "smoke", ["prune.score={name: snip, revive: true}"])
+    chosen = ["prune.score=snip", "prune.schedule=linear", "prune.revive=true"]
+    assert load_recipe("demo", "smoke", chosen).prune.revive

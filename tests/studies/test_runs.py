@@ -60,7 +60,7 @@ def test_a_study_from_plan_to_results(recipe: Make, folder: Path) -> None:
             row
         )
     assert [row["lr"] for row in rows[1:]] == pytest.approx([0.05 * 0.97**k for k in range(3)])
-    assert list(dense.summary["checkpoints"]) == ["0ep", "2ep"]
+    assert list(dense.summary["checkpoints"]) == ["0ep", "2ep", "3ep"]
     measures = {f"{part}_{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")}
     assert measures <= set(dense.summary)
     assert dense.summary["diverged"] is None
@@ -194,10 +194,10 @@ def test_divergence_is_a_result(recipe: Make, folder: Path, score: str) -> None:
 
 def test_divergence_in_the_very_last_step_is_a_result(recipe: Make, folder: Path) -> None:
     """No training loss follows that could show it; what is evaluated is a broken network all the same."""
-    made = recipe(seeds=[0], train={"epochs": 1, "batch_size": 120, "lr": 1e30}, moments=[0])
+    made = recipe(seeds=[0], train={"epochs": 1, "batch_size": 120, "lr": 1e30}, moments=[0, 1])
     study = EarlyPeriodsStudy(made)
     store, outcome = done(study, folder / "last step")
-    assert len(outcome.done) == 2  # no trigger is judged on it
+    assert len(outcome.done) == 3  # no trigger is judged on it
     for job in study.graph().jobs:
         assert store.entry(job).summary["diverged"] == "1ep"
 

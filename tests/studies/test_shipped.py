@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
 from secateurs.core import Moment, Spec
-from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, early_periods, load_recipe, shipped
+from secateurs.jobs import Store
+from secateurs.procedures import find_mask
+from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Methods, MethodsPlan, load_recipe, plan, shipped
+from secateurs.studies.methods import Cell
 from secateurs.studies.recipe import scales_of
 from secateurs.when import replay, signal_of, trigger_of
 from secateurs.zoo import ImageSet, build_model
 from secateurs.zoo import digits as real_digits
 
 EVERY = [(name, scale) for name in shipped() for scale in scales_of(name)]
-SIZES = {"cifar10": 45_000, "cifar100": 45_000, "mnist": 54_000, "fashion_mnist": 54_000, "svhn": 65_931}
-SHAPES = {"mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28)}
-CLASSES = {"cifar100": 100}
+EARLY = [each for each in EVERY if not each[0].startswith("p2/")]
+METHODS = [each for each in EVERY if each[0].startswith("p2/")]
+SIZES = {
+    "cifar10": 45_000,
+    "cifar100": 45_000,
+    "mnist": 54_000,
+    "fashion_mnist": 54_000,
+    "svhn": 65_931,
+    "tiny_imagenet": 90_000,
+    "image_folder": 1_153_050,
+}
+SHAPES = {
+    "mnist": (1, 28, 28),
+    "fashion_mnist": (1, 28, 28),
+    "tiny_imagenet": (3, 64, 64),
+    "image_folder": (3, 64, 64),
+}
+CLASSES = {"cifar100": 100, "tiny_imagenet": 200, "image_folder": 1000}
+NO_STORE = cast(Store, None)  # what a study of methods plans does not depend on what was done
 
 
 @cache
@@ -43,8 +62,12 @@ def load(spec: Spec, device: str = "cpu") -> Any:
 
 @pytest.fixture(autouse=True)
 def _no_download_and_any_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(early_periods, "load_data", load)
-    monkeypatch.setattr(early_periods, "check_precision", lambda *_: None)
+    monkeypatch.setattr(plan, "load_data", load)
+    monkeypatch.setattr(plan, "check_precision", lambda *_: None)
+
+
+def device_of(name: str, scale: str) -> str:
+    return "cpu" if scale in ("demo", "smoke", "cpu") or name.startswith("p0/digits") else "cuda"
 
 
 def planned(recipe: EarlyPeriods, device: str) -> set[str]:
@@ -61,13 +84,13 @@ def planned(recipe: EarlyPeriods, device: str) -> set[str]:
     return {job.key for job in (dense, *pruned)}
 
 
-@pytest.mark.parametrize(("name", "scale"), EVERY, ids=str)
-def test_it_validates_and_plans(name: str, scale: str) -> None:
+@pytest.mark.parametrize(("name", "scale"), EARLY, ids=str)
+def test_a_study_of_early_periods_validates_and_plans(name: str, scale: str) -> None:
     recipe = load_recipe(name, scale)
-    device = "cpu" if scale in ("demo", "smoke", "cpu") or name.startswith("p0/digits") else "cuda"
     keys: dict[str, set[str]] = {}
     for label, one in recipe.each().items():
-        keys[label] = planned(one, device)
+        assert isinstance(one, EarlyPeriods)
+        keys[label] = planned(one, device_of(name, scale))
         assert len(keys[label]) == 1 + len(one.moments)
         moments = [Moment.parse(moment, 10**6) for moment in one.moments]
         assert len(set(moments)) == len(moments)
@@ -78,10 +101,78 @@ def test_it_validates_and_plans(name: str, scale: str) -> None:
     assert all(keys[a] != keys[b] for a in labels for b in labels if a < b), "two settings are one"
 
 
-@pytest.mark.parametrize(("name", "scale"), [each for each in EVERY if each[1] != "smoke"], ids=str)
+def methods_plan(recipe: Methods, device: str) -> MethodsPlan:
+    """Plan for one seed and one density: others only add jobs."""
+    return MethodsPlan(
+        recipe.model_copy(update={"seeds": recipe.seeds[-1:], "densities": recipe.densities[-1:]}), device
+    )
+
+
+def outcome(cell: Cell) -> str:
+    return (cell.run or cell.mask).key
+
+
+@pytest.mark.parametrize(("name", "scale"), METHODS, ids=str)
+def test_a_study_of_methods_validates_and_plans(name: str, scale: str) -> None:
+    seen: dict[str, str] = {}
+    for label, one in load_recipe(name, scale).each().items():
+        assert isinstance(one, Methods)
+        assert not any("." in each for each in (label, *one.methods)), "an override could not name it"
+        assert scale in ("paper", "small") or not one.reported, "other networks than those reported"
+        study = methods_plan(one, device_of(name, scale))
+        cells = study.cells(NO_STORE)
+        assert len(cells) == sum(1 if method.at is not None else len(one.moments) for method in one.methods.values())
+        assert all((cell.run is not None) == one.trained for cell in cells)
+        for cell in cells:
+            method, moment = one.methods[cell.method], Moment.parse(cell.moment, study.steps_per_epoch)
+            assert ("dense" in cell.mask.inputs) == (moment.steps > 0 or method.scored_at == "end")
+            if cell.run is not None:
+                assert cell.run.cost == one.train.epochs  # the whole schedule again
+            if moment.epochs < one.train.epochs:  # at the end, rewinding is pruning by magnitude
+                told = f"{label} {cell.method} at {cell.moment}"
+                assert seen.setdefault(outcome(cell), told) == told, "two cells are one"
+
+
+@pytest.mark.parametrize("part", ["fig5_5", "fig5_7", "fig5_10", "fig5_12", "fig5_14"])
+def test_methods_that_several_figures_show_are_run_once(part: str) -> None:
+    for label, one in load_recipe(f"p2/{part}", "paper").each().items():
+        first = load_recipe("p2/fig5_4", "paper").each()[label]
+        assert isinstance(one, Methods)
+        assert isinstance(first, Methods)
+        assert set(one.densities) <= set(first.densities)
+        shared = one.methods.keys() & first.methods.keys()
+        assert shared
+        known = {
+            outcome(cell)
+            for cell in methods_plan(first.model_copy(update={"densities": one.densities}), "cuda").cells(NO_STORE)
+        }
+        for cell in methods_plan(one, "cuda").cells(NO_STORE):
+            if cell.method in shared and cell.moment == "0ep":
+                assert outcome(cell) in known, cell.method
+
+
+def test_every_method_finds_its_mask() -> None:
+    """On a tiny network, in few steps: what a recipe says of a score fits the score."""
+    data = real_digits(train_examples=128)
+    model = build_model(Spec("digits_resnet", {"width": 2, "bn_scale": "uniform"}), (1, 8, 8), 10, seed=0)
+    done: set[str] = set()
+    for name in dict(METHODS):
+        recipe = load_recipe(name, "paper")
+        assert isinstance(recipe, Methods)
+        for label, method in recipe.methods.items():
+            few = {"density": 0.3, "examples_per_class": 2, "steps": min(method.steps, 2)}
+            settings = method.at_density(0.3).mask.model_copy(update=few)
+            if repr(settings) not in done:
+                done.add(repr(settings))
+                assert find_mask(model, data, settings).density == pytest.approx(0.3, abs=0.01), (name, label)
+    assert len(done) == 12
+
+
+@pytest.mark.parametrize(("name", "scale"), [each for each in EARLY if each[1] != "smoke"], ids=str)
 def test_its_triggers_can_fire_inside_the_run(name: str, scale: str) -> None:
     """Where a signal has a peak inside the run, every trigger of a shipped recipe fires before the end."""
     for recipe in load_recipe(name, scale).each().values():
+        assert isinstance(recipe, EarlyPeriods)
         names = [signal_of(spec).name for spec in recipe.signals]
         # A signal with a peak early on, and one with a peak at once.
         for shape in ([1.0, 5, 9, 7, 4, 2], [9.0, 5, 3, 2, 1, 0.5]):
@@ -113,10 +204,14 @@ def test_every_recipe_has_a_paper_scale_or_says_what_it_is(name: str) -> None:
     scales = scales_of(name)
     assert "smoke" in scales
     assert {"paper", "small"} & set(scales)
+    if name.startswith("p2/"):
+        assert scales == ("paper", "small", "cpu", "smoke")
+        assert load_recipe(name, "paper").figure.startswith("P2, ")
 
 
 def test_p0_is_run_as_in_the_paper() -> None:
     recipe = load_recipe("p0/fig1a", "paper")
+    assert isinstance(recipe, EarlyPeriods)
     t = recipe.train
     assert (t.epochs, t.batch_size, t.lr, t.augment, t.warm_up) == (200, 128, 0.1, "flip_crop", 0)
     assert t.optimizer.model_dump() == {
@@ -127,4 +222,4 @@ def test_p0_is_run_as_in_the_paper() -> None:
     assert recipe.prune.density == pytest.approx(0.1)
     assert (recipe.prune.scope, recipe.prune.score.name, recipe.prune.min_lr) == ("global", "magnitude", 0.001)
     assert (recipe.moments, len(recipe.seeds)) == (tuple(range(0, 200, 20)), 3)
-    assert recipe.model == Spec("resnet18", {"width": 64, "shortcut": "B"})
+    assert recipe.model == Spec("resnet18", {"width": 64, "shortcut": "B", "bn_scale": "one"})

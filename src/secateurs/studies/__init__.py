@@ -1,7 +1,27 @@
 """Studies: procedures as graphs of jobs, and the recipes that describe them."""
 
 from secateurs.studies.early_periods import Choice, EarlyPeriodsStudy, log_of
-from secateurs.studies.recipe import EarlyPeriods, check, load_recipe, shipped
+from secateurs.studies.kinds import STUDIES, Kind
+from secateurs.studies.methods import Cell, MethodsPlan
+from secateurs.studies.plan import Plan
+from secateurs.studies.recipe import check, load_recipe, shipped
+from secateurs.studies.schema import EarlyPeriods, Methods, StudyRecipe
 from secateurs.studies.sweep import Sweep
 
-__all__ = ["Choice", "EarlyPeriods", "EarlyPeriodsStudy", "Sweep", "check", "load_recipe", "log_of", "shipped"]
+__all__ = [
+    "STUDIES",
+    "Cell",
+    "Choice",
+    "EarlyPeriods",
+    "EarlyPeriodsStudy",
+    "Kind",
+    "Methods",
+    "MethodsPlan",
+    "Plan",
+    "StudyRecipe",
+    "Sweep",
+    "check",
+    "load_recipe",
+    "log_of",
+    "shipped",
+]

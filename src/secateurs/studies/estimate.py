@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from secateurs.studies.early_periods import EarlyPeriodsStudy
+from secateurs.studies.plan import Plan
 from secateurs.studies.runs import load_data
 from secateurs.studies.sweep import Sweep
 from secateurs.train import begin, train
@@ -17,7 +17,7 @@ _WARM_UP, _TIMED = 2, 6
 
 @dataclass(frozen=True)
 class Estimate:
-    """The size of a plan: jobs, the most jobs that triggers may add, epochs, and seconds on one worker."""
+    """The size of a plan: jobs, the most jobs that finished ones may add, epochs, and seconds on one worker."""
 
     jobs: int
     later: int
@@ -31,13 +31,13 @@ def estimate(sweep: Sweep, device: str = "cpu") -> Estimate:
     Measuring signals and evaluating are not in the estimate: it tells the training's share,
     which is most of it.
     """
-    later = sum(len(study.recipe.triggers) * len(study.recipe.seeds) for study in sweep.studies.values())
+    later = sum(study.later for study in sweep.studies.values())
     jobs = sweep.graph().jobs
     epoch = {label: _seconds_per_epoch(study, device) for label, study in sweep.studies.items()}
     return Estimate(len(jobs), later, sum(job.cost for job in jobs), sum(job.cost * epoch[job.group] for job in jobs))
 
 
-def _seconds_per_epoch(study: EarlyPeriodsStudy, device: str) -> float:
+def _seconds_per_epoch(study: Plan, device: str) -> float:
     recipe = study.recipe
     data = load_data(recipe.data, device)
     threads = torch.get_num_threads()

@@ -44,7 +44,7 @@ def lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """The faults one by one, without their source: ``train.lr: expected a number, got 'fast'``."""
     # A list with a wrong item is said to be too short as well.
     faults = [f for f in error.errors() if f["type"] != "too_short" or len(f["input"]) < f["ctx"]["min_length"]]
-    return list(dict.fromkeys(_line(fault, model) for fault in faults))
+    return list(dict.fromkeys(line for fault in faults for line in _line(fault, model).split("\n")))
 
 
 def _line(fault: Any, model: type[BaseModel]) -> str:

@@ -10,7 +10,8 @@ import yaml
 
 from secateurs.core import RecipeError, StoreError
 from secateurs.jobs import Job, Store
-from secateurs.studies.recipe import EarlyPeriods, check
+from secateurs.studies.recipe import check
+from secateurs.studies.schema import StudyRecipe
 from secateurs.studies.sweep import Sweep
 
 _RECIPE = "recipe.yaml"
@@ -20,7 +21,7 @@ _RECIPE = "recipe.yaml"
 class Ordered:
     """What was ordered: the resolved recipe, its name, the kind of device, the command, the store's folder."""
 
-    recipe: EarlyPeriods
+    recipe: StudyRecipe
     name: str
     device: str
     command: str
@@ -50,7 +51,7 @@ class StudyFolder:
         return self.ordered().store != "store"
 
     def jobs(self) -> tuple[Job, ...]:
-        """All jobs of the study, with those that triggers chose so far.
+        """All jobs of the study, with those that finished ones asked for.
 
         Raises:
             StoreError: when not one of them was begun though the store holds finished results: they

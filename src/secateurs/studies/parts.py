@@ -28,14 +28,20 @@ from secateurs.core import SecateursError, Spec
 
 
 def options_model(
-    name: str, function: Callable[..., Any], given: frozenset[str], extra: Mapping[str, Any]
+    name: str,
+    function: Callable[..., Any],
+    given: frozenset[str],
+    extra: Mapping[str, Any],
+    nested: Mapping[str, Any],
 ) -> type[BaseModel]:
     """A pydantic model of what may be chosen about ``function``: its parameters less those ``given`` by the program."""
     hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
+    hints |= nested
     fields: dict[str, Any] = {"name": (Literal[name], name), **extra}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name not in given:
             default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+            default = Field(default, validate_default=True) if parameter.name in nested else default
             fields[parameter.name] = (hints.get(parameter.name, Any), default)
     config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     return create_model(f"{name} options", __config__=config, **fields)
@@ -49,6 +55,7 @@ class Part:
         given: parameters that the program fills in, not the recipe.
         extra: options that every entry takes beside its own parameters, as pydantic fields.
         build: makes the part from its spec, to see at once whether it accepts its options.
+        nested: parameter -> the pydantic type to read it as, where it is a named part itself.
     """
 
     def __init__(
@@ -58,10 +65,12 @@ class Part:
         given: tuple[str, ...] = (),
         extra: Mapping[str, Any] | None = None,
         build: Callable[[Spec], object] | None = None,
+        nested: Mapping[str, Any] | None = None,
     ) -> None:
         self._build = build
         self.variants = tuple(
-            options_model(name, function, frozenset(given), extra or {}) for name, function in table.items()
+            options_model(name, function, frozenset(given), extra or {}, nested or {})
+            for name, function in table.items()
         )
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -74,7 +83,7 @@ class Part:
                 chosen,
                 BeforeValidator(_spelled_out),
                 AfterValidator(self._checked),
-                PlainSerializer(lambda spec: {"name": spec.name, **spec.options}),
+                PlainSerializer(_flat),
             ]
         )
 
@@ -92,6 +101,9 @@ class Part:
 def _spelled_out(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
-    if isinstance(value, Spec):
-        return {"name": value.name, **value.options}
-    return value
+    return _flat(value) if isinstance(value, Spec) else value
+
+
+def _flat(spec: Spec) -> dict[str, Any]:
+    options = {key: _flat(value) if isinstance(value, Spec) else value for key, value in spec.options.items()}
+    return {"name": spec.name, **options}

@@ -1,0 +1,71 @@
+"""The dense run, which every study starts from: trained to the end with its signals watched, checkpoints kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from secateurs.jobs import Context, Entry, job
+from secateurs.studies.runs import final_numbers, load_data, located, one_epoch
+from secateurs.studies.schema import DataPart, ModelPart, SignalPart
+from secateurs.train import Seeds, Settings, TrainSettings, begin, observe, pack, unpack
+from secateurs.when import Watch, signal_of
+
+
+class DenseConfig(Settings):
+    """Everything that a dense run follows from."""
+
+    model: ModelPart
+    data: DataPart
+    train: TrainSettings
+    seeds: Seeds
+    signals: tuple[SignalPart, ...]
+    checkpoint_every: int
+
+
+@job("dense_run", version=2)
+def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context) -> dict[str, Any]:
+    """Train the dense network to the end with its signals watched; keep a checkpoint every few epochs, and the last.
+
+    Metrics: one row for each epoch, the untrained network's first. The summary's
+    ``checkpoints`` say which moments can be started from.
+    """
+    del inputs
+    c = DenseConfig.model_validate(located(config, ctx.where))
+    data = load_data(c.data, str(ctx.device))
+    state = begin(c.model, data, c.train, init_seed=c.seeds.init, device=ctx.device)
+    probe = data.train.probe(len(data.train), c.seeds.order)
+    watch = Watch([signal_of(spec) for spec in c.signals], state.model, probe=probe, seed=c.seeds.order)
+    checkpoints: dict[str, Any] = {}
+    if ctx.restored is None:
+        observe(state, data, [watch])
+        ctx.log(watch.rows[-1])
+    else:
+        tensors, meta = ctx.restored
+        state = unpack(_under("state", tensors), meta["state"], state)
+        watch.restore(_under("watch", tensors), meta["watch"])
+        checkpoints = meta["checkpoints"]
+
+    def keep() -> None:
+        tensors, checkpoints[str(state.moment)] = pack(state)
+        ctx.save(tensors, name=str(state.moment))
+
+    def paused() -> tuple[dict[str, Tensor], dict[str, Any]]:
+        (tensors, meta), (seen, plain) = pack(state), watch.state()
+        named = {f"state/{k}": v for k, v in tensors.items()} | {f"watch/{k}": v for k, v in seen.items()}
+        return named, {"state": meta, "watch": plain, "checkpoints": checkpoints}
+
+    while state.moment.epoch < c.train.epochs and state.diverged is None:
+        if state.moment.epoch % c.checkpoint_every == 0:
+            keep()
+        state = one_epoch(state, data, c.train, c.seeds, ctx, watch)
+        ctx.pause_point(paused)
+    if state.diverged is None:
+        keep()
+    return final_numbers(state, data) | {"checkpoints": checkpoints, "steps_per_epoch": state.moment.steps_per_epoch}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")}

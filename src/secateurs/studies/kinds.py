@@ -1,0 +1,30 @@
+"""The kinds of study: what their recipes say, and how these become jobs.
+
+A new kind is a schema, a plan, an entry here, and one in :data:`secateurs.papers.REPORTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from secateurs.studies.early_periods import EarlyPeriodsStudy
+from secateurs.studies.methods import MethodsPlan
+from secateurs.studies.plan import Plan
+from secateurs.studies.schema import EarlyPeriods, Methods, StudyRecipe
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of study: the ``schema`` of its recipes, and its ``plan`` of (recipe, device, setting)."""
+
+    schema: type[StudyRecipe]
+    plan: Callable[[Any, str, str], Plan]
+
+
+STUDIES: dict[str, Kind] = {
+    "early_periods": Kind(EarlyPeriods, EarlyPeriodsStudy),
+    "methods": Kind(Methods, MethodsPlan),
+}
+"""The only place where a name means a kind of study."""

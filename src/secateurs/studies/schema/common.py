@@ -1,0 +1,151 @@
+"""What recipes of every kind say, and the named parts that they are made of."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from secateurs.core import Moment, Spec
+from secateurs.procedures import MaskSettings, PruneSettings
+from secateurs.studies.faults import lines
+from secateurs.studies.merging import merge, without_nulls
+from secateurs.studies.parts import Part
+from secateurs.train import Settings, TrainSettings
+from secateurs.train.frozen import readable_moment
+from secateurs.what import SCORES
+from secateurs.when import SIGNALS, TRIGGERS, signal_of, trigger_of
+from secateurs.zoo import DATASETS, MODELS
+
+ModelPart = Annotated[Spec, Part(MODELS, given=("input_shape", "num_classes"))]
+DataPart = Annotated[Spec, Part(DATASETS)]
+_GIVEN = ("model", "task", "batches", "names", "mask", "generator", "revive")  # prune.revive says the last
+ScorePart = Annotated[Spec, Part(SCORES, given=_GIVEN)]
+SignalPart = Annotated[Spec, Part(SIGNALS, build=signal_of, nested={"score": ScorePart})]
+_BOUNDS = {"no_earlier_than": (str | int | None, None), "no_later_than": (str | int | None, None)}
+TriggerPart = Annotated[Spec, Part(TRIGGERS, extra=_BOUNDS, build=trigger_of)]
+
+END = "end"
+MomentOrEnd = Annotated[int | str, BeforeValidator(lambda value: value if value == END else readable_moment(value))]
+"""A moment as a person writes it, or ``"end"``: the run's end."""
+
+
+class MaskRecipe(MaskSettings):
+    """How a mask is found, with a score that is checked against the table of scores."""
+
+    score: ScorePart = Field(Spec("magnitude"), validate_default=True)
+
+
+class PruneRecipe(PruneSettings):
+    """How a mask is found and what then happens, with a score that is checked against the table of scores."""
+
+    score: ScorePart = Field(Spec("magnitude"), validate_default=True)
+
+    @property
+    def mask(self) -> MaskRecipe:
+        """What the mask follows from, without what then happens."""
+        return MaskRecipe.model_validate({name: getattr(self, name) for name in MaskRecipe.model_fields})
+
+
+def no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values as they are.
+
+    Raises:
+        ValueError: when one stands twice.
+
+    >>> no_repeats((0, 1, 0))
+    Traceback (most recent call last):
+    ...
+    ValueError: says something twice: 0, 1, 0
+    """
+    if len(set(values)) < len(values):
+        raise ValueError(f"says something twice: {', '.join(map(str, values))}")
+    return values
+
+
+def no_moment_twice(moments: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The moments as they are; ``12`` and ``"12ep"`` are one.
+
+    Raises:
+        ValueError: when one stands twice.
+    """
+    if len({f"{moment}ep" if isinstance(moment, int) else moment for moment in moments}) < len(moments):
+        raise ValueError(f"says something twice: {', '.join(map(str, moments))}")
+    return moments
+
+
+def outside(moment: str | int | None, epochs: int) -> str | None:
+    """What is wrong with a moment that can be seen to lie outside a run, else None.
+
+    Moments in steps are judged when the plan is made: how many steps an epoch has follows from the data.
+
+    >>> outside("9ep", 4)
+    '9ep lies outside the run of 4 epochs'
+    """
+    if moment is None or moment == END or "it" in str(moment) or Moment.parse(moment, 1).steps <= epochs:
+        return None
+    return f"{moment} lies outside the run of {epochs} epochs"
+
+
+class StudyRecipe(Settings):
+    """A recipe of any kind. A kind adds its own fields, a default for ``study``, and :meth:`faults`.
+
+    Attributes:
+        study: the kind.
+        title, figure: for people; in no job's key.
+        model, data, train: the network, what it learns, and how.
+        seeds: each is a run's seed of initial weights, of data order and of pruning at once.
+        checkpoint_every: epochs between two checkpoints of a dense run.
+        threads: of torch's operations, in each worker.
+        settings: variants by label, each a change that is laid on the recipe.
+    """
+
+    laid: ClassVar[Mapping[str, str]] = {}
+    """Fields that hold changes by label, and the field that each of these is laid on; ``settings`` need not be said."""
+
+    study: str
+    title: str
+    figure: str = ""
+    model: ModelPart
+    data: DataPart
+    train: TrainSettings
+    seeds: tuple[int, ...] = Field(min_length=1)
+    checkpoint_every: int = Field(10, gt=0)
+    threads: int = Field(1, gt=0)
+    settings: dict[str, dict[str, Any]] = Field({})
+
+    _no_seed_twice = field_validator("seeds")(no_repeats)
+
+    @abstractmethod
+    def faults(self) -> Iterator[str]:
+        """What does not fit together, one line each: ``moments: 9 lies outside the run of 4 epochs``."""
+
+    def each(self) -> dict[str, Self]:
+        """The recipe of each setting by its label; a recipe without ``settings`` is its only one, under ``""``."""
+        return {label: self._with(change) for label, change in self.settings.items()} or {"": self}
+
+    def _with(self, change: Mapping[str, Any]) -> Self:
+        # What was filled in is left out: it may follow from what the change says (SynFlow's schedule, for one).
+        changed = merge(self.model_dump(mode="json", exclude={"settings"}, exclude_unset=True), change)
+        return type(self).model_validate(without_nulls(changed, self.laid))
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = list(self.faults()) or list(self._faults_of_settings())
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _faults_of_settings(self) -> Iterator[str]:
+        for label, change in self.settings.items():
+            if "settings" in change:
+                yield f"settings.{label}: settings cannot hold settings"
+            elif change.get("study", self.study) != self.study:
+                yield f"settings.{label}.study: the settings of a recipe are of one kind, {self.study}"
+            else:
+                try:
+                    self._with(change)
+                except ValidationError as error:
+                    yield from (f"settings.{label}.{line}" for line in lines(error, type(self)))

@@ -1,0 +1,50 @@
+"""The recipe of P0's study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from secateurs.core import Spec, did_you_mean
+from secateurs.studies.schema.common import PruneRecipe, SignalPart, StudyRecipe, TriggerPart, no_moment_twice, outside
+from secateurs.train.frozen import MomentText
+from secateurs.when import signal_of, trigger_of
+
+
+class EarlyPeriods(StudyRecipe):
+    """P0's study: a dense run watched by signals, pruned at many moments, every pruned run trained to the end."""
+
+    study: Literal["early_periods"] = "early_periods"
+    prune: PruneRecipe = PruneRecipe()
+    moments: tuple[MomentText, ...] = Field(min_length=1)
+    signals: tuple[SignalPart, ...] = Field((Spec("fisher_trace"), Spec("kl_uniform")), validate_default=True)
+    triggers: dict[str, TriggerPart] = Field({})
+
+    _no_moment_twice = field_validator("moments")(no_moment_twice)
+
+    def faults(self) -> Iterator[str]:
+        """Moments and triggers outside the run, and triggers without their signals."""
+        for moment in self.moments:
+            if fault := outside(moment, self.train.epochs):
+                yield f"moments: {fault}"
+        known = [signal_of(spec).name for spec in self.signals]
+        if len(set(known)) < len(known):
+            yield f"signals: says something twice: {', '.join(known)}"
+        if "grid" in self.triggers:
+            yield "triggers.grid: that is what the moments are called: give the trigger another name"
+        for name, spec in self.triggers.items():
+            for option in ("moment", "no_earlier_than", "no_later_than"):
+                if fault := outside(spec.options.get(option), self.train.epochs):
+                    yield f"triggers.{name}.{option}: {fault}"
+        yield from self._signals_that_triggers_lack(known)
+
+    def _signals_that_triggers_lack(self, known: list[str]) -> Iterator[str]:
+        layerwise = {signal_of(spec).name for spec in self.signals if spec.options.get("layerwise")}
+        for name, spec in self.triggers.items():
+            for signal in sorted(trigger_of(spec).needs):
+                if signal in layerwise:
+                    yield f"triggers.{name}: signal {signal!r} has one value a layer, triggers read one"
+                elif signal not in known:
+                    yield f"triggers.{name}: needs signal {signal!r}{did_you_mean(signal, known)}"
