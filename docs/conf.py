@@ -35,7 +35,7 @@ napoleon_numpy_docstring = False
 napoleon_custom_sections = [("Attributes", "params_style")]
 
 ROOMS = ["core", "zoo", "what", "how", "when", "measure"]
-ROOMS += ["train", "procedures", "jobs", "studies", "report", "papers", "cli"]
+ROOMS += ["pruner", "train", "procedures", "jobs", "studies", "report", "papers", "cli"]
 
 
 def write_reference(app: Sphinx) -> None:
@@ -70,8 +70,9 @@ def page(room: str) -> str:
     package = importlib.import_module(name)
     if not hasattr(package, "__path__"):
         return f"# {name}\n\n{automodule(name, 'members')}\n"
-    modules = [f"{name}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
-    sections = [f"## {module}\n\n{automodule(module, 'members')}\n" for module in modules]
+    modules = [module.name for module in pkgutil.walk_packages(package.__path__, f"{name}.")]
+    # A package inside a room re-exports what its own modules describe.
+    sections = [f"## {module}\n\n{automodule(module, 'members', 'ignore-module-all')}\n" for module in modules]
     return "\n".join([f"# {name}\n\n{automodule(name)}\n", *sections])
 
 
