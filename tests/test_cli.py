@@ -7,11 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from secateurs import cli
 from secateurs.cli import main
+from secateurs.papers import REPORTS
+from secateurs.report import Written
+from secateurs.studies import STUDIES
+from secateurs.studies.folder import StudyFolder
 
 SECATEURS = [sys.executable, "-m", "secateurs.cli"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "NO_COLOR": "1"}
@@ -169,8 +176,87 @@ def test_studies_share_a_store_and_are_compared_and_cleaned(
     assert "0 results removed" in command("clean", first, "--yes")
 
 
+METHODS = """
+study: methods
+common:
+  title: Two methods on digits
+  model: {name: lenet_300_100, hidden: [8, 6]}
+  data: {name: digits, train_examples: 120}
+  train: {epochs: 2, batch_size: 50, lr: 0.05}
+  prune: {after: replay}
+  methods:
+    magnitude: {}
+    rewound: {scored_at: end}
+  densities: [0.5, 0.2]
+  seeds: [0]
+scales:
+  tiny: {}
+"""
+
+
+@dataclass
+class Typist:
+    """Stands for a paper: writes a page, and says what it was asked."""
+
+    kinds: list[str] = field(default_factory=list)
+    shown: list[Path] = field(default_factory=list)
+
+    def __call__(self, kind: str) -> Typist:
+        self.kinds.append(kind)
+        return self
+
+    def write(self, folder: StudyFolder) -> tuple[Path, Written]:
+        page = folder.root / "report.html"
+        page.write_text("a page", encoding="utf-8")
+        return page, Written(page, (), ())
+
+    def show(self, study: Path, console: Console) -> None:
+        self.shown.append(study)
+
+
+def test_a_study_of_methods_goes_the_same_way(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All commands but ``compare`` take any kind; each kind's report is its paper's."""
+
+    def command(*arguments: str | Path, status: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["secateurs", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == status
+        told = capsys.readouterr()
+        return " ".join((told.out + told.err).split())
+
+    typist = Typist()
+    monkeypatch.setattr(cli, "reporter", typist)
+    recipe, out = tmp_path / "methods.yaml", tmp_path / "study"
+    recipe.write_text(METHODS, encoding="utf-8")
+    told = command("run", recipe, "--dry-run", "--workers", "1")
+    assert "methods.yaml: 9 jobs; 10.4 epochs;" in told
+    assert not out.exists()
+    told = command("run", recipe, "--out", out, "--workers", "1")
+    assert "report: " in told
+    assert (typist.kinds, typist.shown) == (["methods"], [out / "report.html"])
+    assert "9 of 9 jobs done" in command("status", out)
+    assert "9 jobs done before, not run again" in command("run", recipe, "--out", out, "--workers", "1")
+    command("report", out)
+    assert typist.kinds == ["methods"] * 3
+    command("run", recipe, "--out", out, "--workers", "1", "densities=[0.5]")
+    assert "4 results are not needed" in command("clean", out).replace(f"in {out / 'store'} ", "")
+    for pair in ((out, undisturbed), (undisturbed, out), (out, out)):
+        told = command("compare", *pair, status=2)
+        assert "holds a study of kind methods; studies of kind early_periods are what can be compared" in told
+    assert "methods.magnitude.scope: expected" in command("run", recipe, "methods.magnitude.scope=x", status=2)
+
+
+def test_every_kind_of_study_has_a_reporter() -> None:
+    assert REPORTS.keys() == STUDIES.keys()
+
+
 def test_recipes_are_listed_and_shown() -> None:
-    assert "p0/digits_lenet" in secateurs("recipes").stdout
+    listed = secateurs("recipes").stdout
+    assert "p0/digits_lenet" in listed
+    assert "early_periods" in listed
     assert "study: early_periods" in secateurs("recipes", "demo").stdout
 
 

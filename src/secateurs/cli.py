@@ -18,11 +18,11 @@ from rich.table import Table
 
 from secateurs.core import RecipeError, SecateursError, StoreError, TrainingError
 from secateurs.jobs import Engine, Processes, Serial, run
-from secateurs.papers import p0_early_periods
+from secateurs.papers import p0_early_periods, reporter
 from secateurs.report import compare as compare_studies
-from secateurs.report import find, show_comparison, write_comparison
-from secateurs.report.terminal import Progress, show
-from secateurs.studies import EarlyPeriods, Sweep, load_recipe, shipped
+from secateurs.report import show_comparison, write_comparison
+from secateurs.report.terminal import Progress
+from secateurs.studies import StudyRecipe, Sweep, load_recipe, shipped
 from secateurs.studies.estimate import estimate
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.studies.recipe import scales_of
@@ -117,9 +117,15 @@ def compare(
     second: Annotated[Path, typer.Argument(help="Folder of another one.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the comparison.")] = Path("secateurs-comparison"),
 ) -> None:
-    """Compare two studies: what differs in their recipes, best moments, accuracies and regrets."""
-    folders = [StudyFolder(folder) for folder in (first, second)]
-    a, b = (p0_early_periods.study_of(folder.ordered(), folder.store) for folder in folders)
+    """Compare two studies of early periods: what differs in their recipes, best moments, accuracies and regrets."""
+    ordered = {folder: StudyFolder(folder).ordered() for folder in (first, second)}
+    for folder, study in ordered.items():
+        if study.recipe.study != "early_periods":
+            raise RecipeError(
+                f"compare: {folder} holds a study of kind {study.recipe.study}; studies of kind early_periods are what "
+                f"can be compared: lay the tables of the others, {folder / 'tables'}, side by side"
+            )
+    a, b = (p0_early_periods.study_of(ordered[folder], StudyFolder(folder).store) for folder in (first, second))
     comparison = compare_studies(a, b, names=(str(first), str(second)))
     written = write_comparison(comparison, out)
     show_comparison(comparison, console)
@@ -157,23 +163,25 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Show this recipe's 
             load_recipe(name)  # raises, with the choices and the nearest match
         console.out(known.get(name, Path(name)).read_text(encoding="utf-8"), end="", highlight=False)
         return
-    table = Table("recipe", "scales", "what", box=None, pad_edge=False)
+    table = Table("recipe", "scales", "kind", "what", box=None, pad_edge=False)
     for each in known:
         scales = scales_of(each)
-        table.add_row(each, ", ".join(scales), load_recipe(each, scales[0]).title)
+        recipe = load_recipe(each, scales[0])
+        table.add_row(each, ", ".join(scales), recipe.study, recipe.title)
     console.print(table)
 
 
 def _study(
-    recipe: EarlyPeriods, name: str, out: Path, store: Path | None, workers: int | None, device: str, dry_run: bool
+    recipe: StudyRecipe, name: str, out: Path, store: Path | None, workers: int | None, device: str, dry_run: bool
 ) -> None:
     devices = _devices(device)
     plan = Sweep(recipe, device=torch.device(devices[0]).type)
     workers = workers or (len(devices) if devices[0] != "cpu" else _cores())
     if dry_run:
         size = estimate(plan, devices[0])
+        more = f", and up to {size.later} more where triggers fire" if size.later else ""
         console.print(
-            f"{escape(name)}: {size.jobs} jobs, and up to {size.later} more where triggers fire; "
+            f"{escape(name)}: {size.jobs} jobs{more}; "
             f"{size.epochs:g} epochs; about {_duration(size.seconds / workers)} of training with {workers} "
             f"worker{'s' if workers > 1 else ''} on {escape(device)}, judged by a few steps timed just now",
             highlight=False,
@@ -199,8 +207,9 @@ def _study(
 
 def _report(folder: StudyFolder) -> None:
     folder.jobs()  # refuses before anything is overwritten
-    study, written = p0_early_periods.write(folder)
-    show(find(study), console)
+    paper = reporter(folder.ordered().recipe.study)
+    study, written = paper.write(folder)
+    paper.show(study, console)
     for path in (written.page, *written.figures):
         console.print(f"{'report' if path == written.page else 'figure'}: [bold]{escape(str(path))}[/]", soft_wrap=True)
 

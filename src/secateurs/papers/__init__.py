@@ -1,1 +1,39 @@
 """The papers: each one's studies and its figures, nothing else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from rich.console import Console
+
+from secateurs.report import Written
+from secateurs.studies.folder import StudyFolder
+
+
+class Reporter(Protocol):
+    """A module that turns the studies of one kind into reports."""
+
+    def write(self, folder: StudyFolder) -> tuple[Any, Written]:
+        """Write the report of the study in ``folder`` beside its results; return the study's rows, and the files."""
+        ...
+
+    def show(self, study: Any, console: Console) -> None:
+        """Print what the rows say."""
+        ...
+
+
+REPORTS: dict[str, str] = {
+    "early_periods": "p0_early_periods",
+    "methods": "p2_lottery_tickets",
+}
+"""Kind of study -> the module here that reports on it."""
+
+
+def reporter(kind: str) -> Reporter:
+    """The module that reports on the studies of a kind.
+
+    >>> reporter("early_periods").__name__
+    'secateurs.papers.p0_early_periods'
+    """
+    return cast(Reporter, import_module(f"{__name__}.{REPORTS[kind]}"))

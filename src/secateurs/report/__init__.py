@@ -2,8 +2,9 @@
 
 It never touches a network: it is given plain rows (:class:`Study`), works out what they show
 (:func:`find`) and writes it down for a person (:func:`write_report`, :func:`show`), and two studies
-side by side (:func:`compare`, :func:`write_comparison`). ``Progress``
-shows a graph of jobs at work in a terminal.
+side by side (:func:`compare`, :func:`write_comparison`). A study of methods has its own rows
+(:class:`MethodStudy`) and report (:func:`find_methods`, :func:`write_methods_report`,
+:func:`show_methods`). ``Progress`` shows a graph of jobs at work in a terminal.
 """
 
 import importlib
@@ -15,6 +16,15 @@ from secateurs.report.comparison import render_comparison, write_comparison
 from secateurs.report.curves import CurvePoint, SignalCurve, SignalPeak, Spread
 from secateurs.report.differences import Difference
 from secateurs.report.findings import Divergence, Findings, find
+from secateurs.report.methods import (
+    MethodFindings,
+    MethodRun,
+    MethodStudy,
+    ReportedResult,
+    find_methods,
+    show_methods,
+    write_methods_report,
+)
 from secateurs.report.page import Written, render, write_report
 from secateurs.report.rank import Correlation, ranks, spearman
 from secateurs.report.regret import Choice, TriggerResult, bootstrap_interval
@@ -53,10 +63,14 @@ __all__ = [
     "Difference",
     "Divergence",
     "Findings",
+    "MethodFindings",
+    "MethodRun",
+    "MethodStudy",
     "Pair",
     "Progress",
     "Provenance",
     "PrunedRun",
+    "ReportedResult",
     "SignalCurve",
     "SignalPeak",
     "Spread",
@@ -71,18 +85,21 @@ __all__ = [
     "draw_learning_rate",
     "draw_panels",
     "find",
+    "find_methods",
     "ranks",
     "render",
     "render_comparison",
     "save",
     "show",
     "show_comparison",
+    "show_methods",
     "spearman",
     "summary",
     "svg",
     "tables",
     "to_csv",
     "write_comparison",
+    "write_methods_report",
     "write_report",
     "write_tables",
 ]

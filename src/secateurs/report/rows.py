@@ -30,8 +30,8 @@ def number(row: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-class _Summarised:
-    """What dense and pruned runs share: their summary and what may be read from it."""
+class Summarised:
+    """What runs of every kind share: their summary and what may be read from it."""
 
     summary: Mapping[str, Any]
 
@@ -50,7 +50,7 @@ class _Summarised:
 
 
 @dataclass(frozen=True)
-class DenseRun(_Summarised):
+class DenseRun(Summarised):
     """One dense run: ``log`` has one row per epoch (``epoch`` 0 is the untrained network).
 
     Rows hold ``epoch`` and any of ``lr, loss, train_accuracy, validation_accuracy, fisher_trace,
@@ -72,7 +72,7 @@ class DenseRun(_Summarised):
 
 
 @dataclass(frozen=True)
-class PrunedRun(_Summarised):
+class PrunedRun(Summarised):
     """One run pruned at ``moment`` (``epoch`` epochs) to ``density``; ``summary`` as in DenseRun.
 
     ``chosen_by`` says why it was pruned there: :data:`GRID` and/or names of triggers. A run without

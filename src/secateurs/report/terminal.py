@@ -19,7 +19,7 @@ from secateurs.report.progress import Progress
 from secateurs.report.sentences import heading, summary
 from secateurs.report.words import NOTHING, number_of, percent, signal_name
 
-__all__ = ["Progress", "show", "show_comparison"]
+__all__ = ["Progress", "say", "show", "show_comparison"]
 
 
 def show(found: Sequence[Findings], console: Console) -> None:
@@ -39,7 +39,7 @@ def show(found: Sequence[Findings], console: Console) -> None:
         count = findings.dense.n if findings.dense else 0
         table.add_row("dense", percent(findings.dense), percent(findings.dense_validation), str(count))
         console.print(table)
-        _say(summary(findings), console)
+        say(summary(findings), console)
 
 
 def _glance(found: Sequence[Findings], console: Console) -> None:
@@ -76,10 +76,11 @@ def _glance(found: Sequence[Findings], console: Console) -> None:
                         shown = choice_cell(result), regret_cell(result), share_cell(result.seconds_share)
                         table.add_row(Text(name), Text(trigger), *shown)
         console.print(table)
-    _say(glance.summary(found), console)
+    say(glance.summary(found), console)
 
 
-def _say(said: Sequence[str], console: Console) -> None:
+def say(said: Sequence[str], console: Console) -> None:
+    """Print sentences, one to a bullet."""
     for sentence in said:
         grid = Table.grid(padding=(0, 1))
         grid.add_row("-", Text(sentence))

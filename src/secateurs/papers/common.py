@@ -1,0 +1,65 @@
+"""What the papers' modules share: where a study's numbers come from, and on which data."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+import yaml
+
+from secateurs.jobs import Job, Store
+from secateurs.report import DenseRun, Provenance
+from secateurs.studies import Sweep
+from secateurs.studies.folder import Ordered
+from secateurs.studies.plan import Plan
+from secateurs.studies.runs import load_data
+
+
+def title(ordered: Ordered) -> str:
+    """The recipe's title, with the scale where it is not the paper's: titles tell what the paper did."""
+    scale = ordered.name.partition("@")[2]
+    return ordered.recipe.title + (f" (scale {scale})" if scale not in ("", "paper") else "")
+
+
+def provenance(ordered: Ordered, jobs: Iterable[Job]) -> Provenance:
+    """Where the numbers of a study come from."""
+    recipe = ordered.recipe
+    return Provenance(
+        recipe=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False),
+        command=ordered.command,
+        versions=versions(),
+        seeds={str(seed): f"init {seed}, order {seed}, pruning {seed}" for seed in recipe.seeds},
+        keys={job.label: job.key for job in jobs},
+    )
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with."""
+    packages = ("secateurs", "torch", "numpy", "scikit-learn")
+    return {"Python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def dense_runs(plan: Plan, dense: Iterable[tuple[int, Job]], store: Store, setting: str) -> list[DenseRun]:
+    """The dense runs of a setting, by seed."""
+    epochs, per_epoch = plan.recipe.train.epochs, plan.steps_per_epoch
+    return [
+        DenseRun(seed, setting, per_epoch, epochs, store.entry(job).rows(), summary(store, job)) for seed, job in dense
+    ]
+
+
+def summary(store: Store, job: Job) -> dict[str, Any]:
+    """What a job came to, and its seconds; empty when it is not done."""
+    entry = store.entry(job)
+    return {**entry.summary, "seconds": entry.seconds} if entry.done else {}
+
+
+def data(sweep: Sweep) -> list[str]:
+    """What was trained and tested on, by its title, with the sizes of its parts."""
+    told = []
+    for plan in sweep.studies.values():
+        loaded = load_data(plan.recipe.data)
+        sizes = ", ".join(f"{len(getattr(loaded, part)):,} {part}" for part in ("train", "validation", "test"))
+        told.append(f"Data: {loaded.title} ({sizes} examples).")
+    return list(dict.fromkeys(told))

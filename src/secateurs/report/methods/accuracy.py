@@ -1,0 +1,146 @@
+"""Accuracy against sparsity (P2 figures 5-3 to 5-5, 5-7 to 5-10, 5-13) and against the moment (5-12, 5-14)."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from secateurs.report.methods import captions, looks, sheet, words
+from secateurs.report.methods.curves import at_each_density, at_each_moment, rate_drops
+from secateurs.report.methods.findings import Cell, Group, MethodFindings
+from secateurs.report.methods.looks import Look
+from secateurs.report.methods.sheet import Panel
+
+CLOSE = 0.05
+"""How far below dense a close-up reaches."""
+
+
+def against_sparsity(findings: MethodFindings) -> Iterator[Panel]:
+    """A panel per moment with the plain methods; a close-up after it where failures squeeze the rest."""
+    look = looks.looks_of(findings.study)
+    for group in at_each_density(findings):
+        names = [name for name in group.methods if name in findings.study.plain]
+        title = captions.moment_title(findings, group)
+        yield _panel(findings, group, names, look, title)
+        if _squeezed(findings, group, names):
+            yield _panel(findings, group, names, look, f"{title}, near dense".removeprefix(", "), close=True)
+
+
+def against_sparsity_by_family(findings: MethodFindings) -> Iterator[Panel]:
+    """A panel per moment and method that has changes: the method and its changes (P2 figures 5-5, 5-8, 5-13)."""
+    seen = set()
+    for group in at_each_density(findings):
+        for plain in group.methods:
+            family = looks.family_looks(findings.study, plain)
+            names = [name for name in group.methods if name in family and _means(group, [name])]
+            cell = group.cells_of(plain)[0]
+            if (
+                len(names) > 1 and plain in names and (plain, cell.moment) not in seen
+            ):  # pinned methods stand in every group
+                seen.add((plain, cell.moment))
+                yield _panel(findings, group, names, family, f"{plain}, pruned {words.when(cell)}")
+
+
+def against_moment(findings: MethodFindings) -> Iterator[Panel]:
+    """A panel per density with the plain methods (P2 figure 5-12)."""
+    for density, cells in at_each_moment(findings):
+        plain = {name: cells[name] for name in findings.study.plain if name in cells}
+        if plain:
+            yield _moments(findings, plain, looks.looks_of(findings.study), f"{words.sparsity(density)} sparsity")
+
+
+def against_moment_by_family(findings: MethodFindings) -> Iterator[Panel]:
+    """A panel per density and method that has changes (P2 figure 5-14)."""
+    for density, cells in at_each_moment(findings):
+        for plain in findings.study.plain:
+            family = looks.family_looks(findings.study, plain)
+            own = {name: cells[name] for name in findings.study.methods if name in family and name in cells}
+            if len(own) > 1 and plain in own:
+                yield _moments(findings, own, family, f"{plain}, {words.sparsity(density)} sparsity")
+
+
+def _panel(
+    findings: MethodFindings,
+    group: Group,
+    names: Sequence[str],
+    look: Mapping[str, Look],
+    title: str,
+    close: bool = False,
+) -> Panel:
+    alt = captions.sparsity_alt(findings, group, names)
+    return Panel(title, alt, partial(_draw, findings, group, list(names), look, close))
+
+
+def _draw(
+    findings: MethodFindings, group: Group, names: Sequence[str], look: Mapping[str, Look], close: bool, axes: Axes
+) -> list[Line2D]:
+    handles = sheet.dense_line(axes, findings)
+    for name in names:
+        points = [(cell.density, cell.test) for cell in group.cells_of(name) if cell.test is not None]
+        if points:
+            x, spreads = zip(*points, strict=True)
+            handles.append(sheet.curve(axes, x, spreads, look[name], _entry(findings, group, name, names)))
+    sheet.accuracy_axis(axes)
+    sheet.sparsity_axis(axes, group.densities)
+    if close and findings.dense is not None:
+        top = max(_means(group, names), default=findings.dense.mean)
+        axes.set_ylim(100 * (findings.dense.mean - CLOSE), 100 * max(findings.dense.mean, top) + 0.6)
+    return handles
+
+
+def _entry(findings: MethodFindings, group: Group, name: str, names: Sequence[str]) -> str:
+    """The legend's entry: in a family what was changed, else the method."""
+    return _in_family(findings, name, names) or group.named(name)
+
+
+def _in_family(findings: MethodFindings, name: str, names: Sequence[str]) -> str | None:
+    if name in findings.study.base and findings.study.base[name] in names:
+        return findings.study.change_of(name)
+    return "unchanged" if any(findings.study.base.get(other) == name for other in names) else None
+
+
+def _means(group: Group, names: Sequence[str]) -> list[float]:
+    return [cell.test.mean for cell in group.cells if cell.test is not None and cell.method in names]
+
+
+def _squeezed(findings: MethodFindings, group: Group, names: Sequence[str]) -> bool:
+    """Whether much of what is drawn lies near dense, and some of it far below."""
+    means = _means(group, names)
+    if findings.dense is None or len(means) < 4:
+        return False
+    floor = findings.dense.mean - CLOSE
+    return min(means) < findings.dense.mean - 3 * CLOSE and statistics.median(means) > floor
+
+
+def _moments(
+    findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], look: Mapping[str, Look], title: str
+) -> Panel:
+    return Panel(title, captions.moment_alt(findings, cells, title), partial(_draw_moments, findings, cells, look))
+
+
+def _draw_moments(
+    findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], look: Mapping[str, Look], axes: Axes
+) -> list[Line2D]:
+    handles = sheet.dense_line(axes, findings)
+    drops = rate_drops(findings)
+    for place, epoch in enumerate(drops):
+        axes.axvline(epoch, color="#999999", linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=0.5)
+        if place == 0:
+            style = {"color": "#999999", "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
+            handles.append(Line2D([], [], **style, label="learning rate drops"))  # type: ignore[arg-type]
+    names = list(cells)
+    for name in names:
+        points = [(cell.epoch, cell.test) for cell in cells[name] if cell.test is not None]
+        if points:
+            x, spreads = zip(*points, strict=True)
+            handles.append(sheet.curve(axes, x, spreads, look[name], _in_family(findings, name, names) or name))
+    sheet.accuracy_axis(axes)
+    axes.set_xlabel("epoch of pruning")
+    axes.set_xlim(-0.02 * findings.epochs, 1.02 * findings.epochs)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    return handles

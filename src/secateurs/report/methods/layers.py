@@ -1,0 +1,111 @@
+"""Sparsity by layer (P2 figure 5-11) and by channel (5-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import partial
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, MaxNLocator
+
+from secateurs.report.curves import Spread
+from secateurs.report.methods import captions, looks, masks, sheet
+from secateurs.report.methods.findings import Cell, Group, MethodFindings
+from secateurs.report.methods.sheet import Panel
+
+NAMED = 26
+"""Networks with more layers have numbers in place of names on the axis."""
+
+Series = Mapping[str, Sequence[Spread]]
+
+
+def by_layer(findings: MethodFindings) -> Iterator[Panel]:
+    """A panel per moment and density: sparsity of each layer, from input to output."""
+    layers = masks.layers_of(findings)
+    for group, density in _places(findings):
+        found = {cell.method: masks.layer_sparsities(cell, layers) for cell in _cells(group, density)}
+        series = {name: each.sparsities for name, each in found.items() if each is not None}
+        if series:
+            title = captions.mask_title(findings, group, density)
+            alt = captions.layers_alt(layers, series, title)
+            yield Panel(title, alt, partial(_draw_layers, findings, group, layers, _told_once(series)))
+
+
+def by_channel(findings: MethodFindings) -> Iterator[Panel]:
+    """A panel per moment and density: share of channels with at least so much sparsity."""
+    for group, density in _places(findings):
+        cells = _cells(group, density)
+        series = {cell.method: shares for cell in cells if (shares := masks.channel_shares(cell))}
+        if series:
+            title = captions.mask_title(findings, group, density)
+            alt = captions.channels_alt({name: shares[-1] for name, shares in series.items()}, title)
+            yield Panel(title, alt, partial(_draw_channels, findings, group, _told_once(series)))
+
+
+def _places(findings: MethodFindings) -> Iterator[tuple[Group, float]]:
+    """The first and the last moment, each at the densities at which masks are drawn."""
+    ends = findings.groups if len(findings.groups) < 2 else (findings.groups[0], findings.groups[-1])
+    for group in ends:
+        for density in masks.shown_densities(findings, group):
+            yield group, density
+
+
+def _cells(group: Group, density: float) -> list[Cell]:
+    return [cell for name in group.methods if (cell := group.cell(name, density)) is not None]
+
+
+def _told_once(series: Series) -> dict[tuple[str, ...], Sequence[Spread]]:
+    """Methods with the very same masks share a line: a method and its re-initialisation, say."""
+    made: dict[Hashable, tuple[list[str], Sequence[Spread]]] = {}
+    for name, values in series.items():
+        made.setdefault(tuple(round(each.mean, 9) for each in values), ([], values))[0].append(name)
+    return {tuple(names): values for names, values in made.values()}
+
+
+def _entry(group: Group, names: Sequence[str]) -> str:
+    others = len(names) - 1
+    return group.named(names[0]) + (f" (and {others} alike)" if others else "")
+
+
+def _draw_layers(
+    findings: MethodFindings,
+    group: Group,
+    layers: Sequence[str],
+    series: Mapping[tuple[str, ...], Sequence[Spread]],
+    axes: Axes,
+) -> list[Line2D]:
+    look, handles = looks.looks_of(findings.study), []
+    places = range(1, len(layers) + 1)
+    for names, values in series.items():
+        handles.append(sheet.curve(axes, places, values, look[names[0]], _entry(group, names)))
+    axes.set_ylabel("sparsity of the layer (%)")
+    axes.set_xlim(0.5, len(layers) + 0.5)
+    axes.set_ylim(top=102)
+    sheet.rules(axes)
+    if len(layers) > NAMED:
+        axes.set_xlabel("layer, from input to output")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    else:
+        axes.xaxis.set_major_locator(FixedLocator(list(places)))
+        texts = [captions.layer_name(layer) for layer in layers]
+        axes.set_xticklabels(texts, rotation=90, fontsize=8.5, parse_math=False)
+    return handles
+
+
+def _draw_channels(
+    findings: MethodFindings, group: Group, series: Mapping[tuple[str, ...], Sequence[Spread]], axes: Axes
+) -> list[Line2D]:
+    look, handles = looks.looks_of(findings.study), []
+    for index, (names, values) in enumerate(series.items()):
+        own, name = look[names[0]], sheet.label(_entry(group, names))
+        means = [100 * each.mean for each in values]
+        (line,) = axes.plot(range(len(means)), means, **own.line(name))
+        line.set_markevery((4 * index % 20, 20))  # 101 markers would be a caterpillar
+        handles.append(own.entry(name))
+    axes.set_xlabel("sparsity of the channel, at least (%)")
+    axes.set_ylabel("share of channels (%)")
+    axes.set_xlim(0, 101)
+    axes.set_ylim(-2, 102)
+    sheet.rules(axes)
+    return handles

@@ -1,0 +1,104 @@
+"""How far each method goes before accuracy is lost, and what it costs to get there.
+
+Matching: within 0.2 points of the dense network. A method's highest matching sparsity is the last
+one that is matching together with every lower one that was tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from secateurs.report.methods.findings import MATCHING, Cell, Group, MethodFindings
+
+NEAR = 0.01
+"""P2 figure 5-1: methods that reach accuracy within one percentage point of the dense network."""
+
+
+def lowest_matching(cells: Sequence[Cell]) -> float | None:
+    """The lowest density that is matching, with every higher one tried; None: not even the highest is.
+
+    A density without a result ends the range: nothing is known beyond it.
+    """
+    reached = None
+    for cell in sorted(cells, key=lambda each: -each.density):
+        if cell.within(MATCHING) is not True:
+            break
+        reached = cell.density
+    return reached
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """P2 section 5.2: sparsities that random pruning matches are trivial, those that any method matches are matching.
+
+    Densities; None: not even the lowest sparsity tried is, or (``trivial``) there is no random pruning.
+    """
+
+    trivial: float | None
+    matching: float | None
+    by: dict[str, float | None]
+
+    @property
+    def farthest(self) -> tuple[str, ...]:
+        """The methods that go farthest."""
+        return tuple(name for name, density in self.by.items() if density is not None and density == self.matching)
+
+
+def ranges(findings: MethodFindings, group: Group) -> Ranges:
+    """The ranges of sparsity of a group of methods."""
+    by = {name: lowest_matching(group.cells_of(name)) for name in group.methods}
+    trivial = [density for name, density in by.items() if name in findings.study.random and density is not None]
+    reached = [density for density in by.values() if density is not None]
+    return Ranges(min(trivial, default=None), min(reached, default=None), by)
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """The weights that remain at each step of one method's training: all of them to ``epoch``, ``density`` then.
+
+    ``area``: under this curve, in epochs of the dense network. ``whole``: with the dense training that
+    went on to find a mask which is laid on earlier weights; the same where the mask was found there.
+    """
+
+    method: str
+    density: float
+    moment: str
+    epoch: float
+    epochs_after: float
+    area: float
+    whole: float
+
+    @property
+    def end(self) -> float:
+        """When the training of what is left ends, in epochs."""
+        return self.epoch + self.epochs_after
+
+    @property
+    def retroactive(self) -> bool:
+        """Whether the mask comes from a later moment than the weights that it is laid on."""
+        return self.whole > self.area
+
+
+def remaining(cell: Cell) -> Remaining | None:
+    """The curve of a cell; None when it is not known how long its networks were trained."""
+    first = cell.runs[0]
+    if first.epochs_after is None:
+        return None
+    sparse = cell.density * first.epochs_after
+    scored = cell.epoch if first.scored_epoch is None else max(cell.epoch, first.scored_epoch)
+    place = (cell.method, cell.density, cell.moment, cell.epoch)
+    return Remaining(*place, first.epochs_after, cell.epoch + sparse, scored + sparse)
+
+
+def cheapest(findings: MethodFindings) -> tuple[Remaining, ...]:
+    """Of each method within one point of dense, the moment and density of the least area; least area first."""
+
+    def near() -> Iterator[Remaining]:
+        for name in findings.methods:
+            cells = [cell for cell in findings.all_cells if cell.method == name and cell.within(NEAR)]
+            curves = [curve for cell in cells if (curve := remaining(cell)) is not None]
+            if curves:
+                yield min(curves, key=lambda curve: (curve.area, curve.epoch))
+
+    return tuple(sorted(near(), key=lambda curve: curve.area))
