@@ -9,6 +9,7 @@ the papers' figures. This file is the map of what most people need.
 from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
 from secateurs.how import Mask, apply, enforce, keep_top
 from secateurs.procedures import PruneSettings, early_pruning, prune
+from secateurs.pruner import EarlyPruner, Unstructured
 from secateurs.train import Seeds, TrainSettings, begin, observe, train
 from secateurs.what import SCORES, fisher, magnitude, random
 from secateurs.when import At, Below, FisherTrace, GradientNorms, KLUniform, Peak, Watch, replay
@@ -18,6 +19,7 @@ __all__ = [
     "At",
     "Batch",
     "Below",
+    "EarlyPruner",
     "FisherTrace",
     "GradientNorms",
     "KLUniform",
@@ -30,6 +32,7 @@ __all__ = [
     "Spec",
     "TrainSettings",
     "TrainState",
+    "Unstructured",
     "Watch",
     "apply",
     "begin",

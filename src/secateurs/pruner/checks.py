@@ -1,0 +1,136 @@
+"""What a pruner refuses before training begins, rather than epochs later, and which signals it follows."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+
+from secateurs.core import (
+    Predicts,
+    PruningError,
+    ScoreFn,
+    Signal,
+    SignalError,
+    Spec,
+    Task,
+    Trigger,
+    did_you_mean,
+)
+from secateurs.how import Enforcement
+from secateurs.pruner.wrappers import plain
+from secateurs.what import SCORES
+from secateurs.when import SIGNALS, EmpiricalFisherTrace, FisherTrace, GradientNorms
+
+_DATA_FREE = frozenset({"magnitude", "random"})
+
+
+def check_optimizer(model: nn.Module, optimizer: object, names: Sequence[str]) -> None:
+    """One optimiser, which holds the weights that are to be pruned, and on which no mask is in force."""
+    if isinstance(optimizer, list | tuple | dict):
+        raise PruningError(
+            f"optimizer: got {len(optimizer)} optimizers: the pruner takes one; put all parameters into one optimizer "
+            "with several parameter groups, or exclude= what others hold and give the one that holds the rest"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise PruningError(f"optimizer: expected a torch.optim.Optimizer, got {type(optimizer).__name__}")
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for name in names:
+        if name not in parameters:
+            raise PruningError(
+                f"{plain(name)!r} is computed, not a parameter: weight normalisation, a parametrization or torch's own "
+                "prune is on it; remove that first, or leave the layer out with exclude="
+            )
+    missing = [plain(name) for name in names if id(parameters[name]) not in held]
+    if missing:
+        named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise PruningError(
+            f"the optimizer does not hold {named}: build it from the parameters of this very model, or leave them out "
+            "with Unstructured(exclude=...)"
+        )
+    for hook in optimizer._optimizer_step_post_hooks.values():
+        if isinstance(getattr(hook, "__self__", None), Enforcement):
+            raise PruningError(
+                "a mask is in force on this optimizer already: a network is pruned once; to go on with a pruned run "
+                "build one pruner and load its state_dict"
+            )
+
+
+def warn_of_zeros(model: nn.Module, names: Sequence[str]) -> None:
+    """A network most of whose weights are zero was pruned before, and its mask is lost."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    zeros = sum(p.numel() - int(p.count_nonzero()) for p in (parameters[name].detach() for name in names))
+    total = sum(parameters[name].numel() for name in names)
+    if 2 * zeros > total:
+        warnings.warn(
+            f"EarlyPruner: {zeros / total:.0%} of the prunable weights are exactly 0: a pruned network is trained on "
+            "without its mask; load the pruner's state_dict, too",
+            stacklevel=3,
+        )
+
+
+def check_parallel(model: nn.Module, wrapped: Sequence[nn.Module]) -> None:
+    """Several processes, and the model does not say that they train it together: then each would prune on its own."""
+    if any(isinstance(each, DistributedDataParallel) for each in wrapped) or not dist.is_available():
+        return
+    if dist.is_initialized() and dist.get_world_size() > 1:
+        warnings.warn(
+            f"EarlyPruner: {dist.get_world_size()} processes, but the model is a {type(model).__name__}: each process "
+            "decides for itself; if they train one network, pass the DistributedDataParallel model",
+            stacklevel=3,
+        )
+
+
+def needs_data(what: Spec | str | ScoreFn) -> bool:
+    """Whether the score needs data.
+
+    Raises:
+        PruningError: for an unknown score or option.
+    """
+    spec = Spec(what) if isinstance(what, str) else what
+    if not isinstance(spec, Spec):
+        return True
+    if spec.name not in SCORES:
+        raise PruningError(f"what: unknown score {spec.name!r}{did_you_mean(spec.name, SCORES)}")
+    known = (
+        inspect.signature(SCORES[spec.name]).parameters.keys() - inspect.signature(ScoreFn.__call__).parameters.keys()
+    )
+    for option in spec.options:
+        if option not in known:
+            raise PruningError(f"what: score {spec.name!r} has no option {option!r}{did_you_mean(option, known)}")
+    return spec.name not in _DATA_FREE
+
+
+def signals_for(trigger: Trigger, given: Sequence[Signal], task: Task) -> tuple[Signal, ...]:
+    """``given``, and by default settings what the trigger needs beside.
+
+    Raises:
+        SignalError: when there is no such signal, or it cannot be measured or decided upon.
+    """
+    if not hasattr(trigger, "needs") or not hasattr(trigger, "update"):
+        raise SignalError(f'when: expected a trigger such as Peak("fisher_trace") or At("10ep"), got {trigger!r}')
+    signals: dict[str, Any] = {signal.name: signal for signal in given}
+    if len(signals) < len(given):
+        raise SignalError(f"signals: two bear the same name: {', '.join(signal.name for signal in given)}")
+    standard = {signal.name: signal for signal in (make() for make in SIGNALS.values())}
+    for name in sorted(trigger.needs - signals.keys()):
+        if name not in standard:
+            told = f"when: {trigger} needs the signal {name!r}, which is none of ours{did_you_mean(name, standard)}"
+            raise SignalError(f"{told}; or add your own with signals=")
+        signals[name] = standard[name]
+    for signal in signals.values():
+        if isinstance(signal, FisherTrace | EmpiricalFisherTrace) and not isinstance(task, Predicts):
+            raise SignalError(
+                f"{signal.name}: {type(task).__name__} has no predictive distribution p(y | x): give the task "
+                "predictive(output), or decide by another signal"
+            )
+        if isinstance(signal, GradientNorms) and signal.layerwise and signal.name in trigger.needs:
+            raise SignalError(f"when: {trigger} needs one number, {signal.name} are one for each layer")
+    return tuple(signals.values())
