@@ -138,13 +138,17 @@ def find_mask(
     sizes = [weight.numel() for weight in weights.values()]
     examples = _DrawnOnce(data.train.balanced(settings.examples_per_class, generator))
     criterion = _criterion(settings, score)
+
+    def scored(mask: Mask | None) -> Scores:
+        scores = what.score(criterion, model, data.task, examples, names=list(weights), mask=mask, generator=generator)
+        return _reversed(scores) if settings.invert else scores
+
     mask: Mask | None = None
     for density in settings.densities():
         if mask is not None and not settings.revive and _count(sizes, density, settings.scope) == mask.kept:
             continue
-        scores = what.score(criterion, model, data.task, examples, names=list(weights), mask=mask, generator=generator)
-        scores = _reversed(scores) if settings.invert else scores
-        mask = keep_top(scores, density, scope=settings.scope, within=None if settings.revive else mask)
+        within = None if settings.revive else mask
+        mask = keep_top(scored(mask), density, scope=settings.scope, within=within)  # old scores are gone by then
     return cast(Mask, mask)  # A schedule has at least one step.
 
 

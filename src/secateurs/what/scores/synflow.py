@@ -22,7 +22,7 @@ def synflow(
     generator: torch.Generator | None = None,
     input_shape: Sequence[int] | None = None,
 ) -> Scores:
-    """``|theta * dR/dtheta|``, R = sum of the logits of one example of ones, all parameters made positive (P2 5.2).
+    """``|theta * dR/dtheta|``, R = sum of logits of one example of ones, all parameters positive (P2 section 5.5.1).
 
     Every parameter, biases and norm scales too, is replaced by its absolute value; norms use their
     running statistics as they are (evaluation mode). Parameters, buffers, input and scores are
