@@ -82,6 +82,18 @@ def test_erk_scope(shapes: list[list[int]], seed: int, density: float) -> None:
             assert Mask({name: mask[name]}) == oracle({name: scores[name]}, int(mask[name].sum()))
 
 
+@given(LAYERS, SEEDS, st.integers(2, 40))
+def test_erk_goes_down_step_by_step(shapes: list[list[int]], seed: int, steps: int) -> None:
+    """From step to step a layer's share can grow by one in rounding: it then keeps what it has."""
+    scores, mask = some_scores(shapes, seed, torch.float64, levels=3), None
+    for step in range(steps, 0, -1):
+        before, mask = mask, keep_top(scores, step / steps, scope="erk", within=mask)
+        assert mask.kept == count(step / steps, mask.total)
+        assert before is None or before & mask == mask
+        free = keep_top(scores, step / steps, scope="erk")
+        assert all(abs(int(mask[name].sum()) - int(free[name].sum())) <= 1 for name in mask)
+
+
 def test_erk_by_hand() -> None:
     # 100 of 307 entries in the proportions 4 : 40 : 4. The shares 8.3 and 8.3 of the small ones are
     # more than their 3 and 4 entries: they are full, and the other layer takes the rest.

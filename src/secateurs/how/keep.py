@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import floor, prod
+from math import floor
 
 from torch import Tensor
 
@@ -38,8 +38,8 @@ def keep_top(
             ``"global"``: all against all.
             ``"layer"``: the same density in each layer; the count is rounded layer by layer.
             ``"erk"``: Erdos-Renyi-kernel densities, proportional to sum(shape) / prod(shape),
-            capped at 1 and scaled so that the count over all layers is exact (the layers with
-            the largest remainders are rounded up, earlier ones first).
+            capped at 1 (with ``within`` at what is alive) and scaled so that the count over all layers
+            is exact (the layers with the largest remainders are rounded up, earlier ones first).
             A mapping layer -> density in [0, 1]: these densities, which then alone decide.
         within: an earlier mask; what it dropped stays out and what it kept competes.
 
@@ -69,7 +69,7 @@ def keep_top(
         count = survivors(density, sum(score.numel() for score in scores.values()))
         return Mask._adopt(_select(scores, alive, count, "the network"))
     kept: dict[str, Tensor] = {}
-    for name, count in _layer_counts(scores, density, scope).items():
+    for name, count in _layer_counts(scores, density, scope, alive).items():
         kept |= _select({name: scores[name]}, alive, count, repr(name))
     return Mask._adopt(kept)
 
@@ -94,22 +94,30 @@ def _select(scores: Scores, alive: Mask | None, count: int, where: str) -> dict[
     """The ``count`` best of the living entries of ``scores``, all layers together."""
     device = next(iter(scores.values())).device
     pool = Pool(tuple(scores.values()), [None if alive is None else alive._tensors[name].to(device) for name in scores])
-    if count > pool.living:
-        raise PruningError(
-            f"keep_top: {count} entries of {where} are to be kept, but only {pool.living} are alive in the mask "
-            "it prunes within: ask for a lower density, densities can only fall from step to step"
-        )
+    _check_room(count, pool.living, where)
     flags = zip(scores.items(), highest(pool, count), strict=True)
     return {name: kept.reshape(score.shape) for (name, score), kept in flags}
 
 
-def _layer_counts(scores: Scores, density: float, scope: str | Mapping[str, float]) -> dict[str, int]:
+def _check_room(count: int, living: int, where: str) -> None:
+    if count > living:
+        raise PruningError(
+            f"keep_top: {count} entries of {where} are to be kept, but only {living} are alive in the mask "
+            "it prunes within: ask for a lower density, densities can only fall from step to step"
+        )
+
+
+def _layer_counts(
+    scores: Scores, density: float, scope: str | Mapping[str, float], alive: Mask | None
+) -> dict[str, int]:
     if isinstance(scope, str):
         if scope == "layer":
             return {name: survivors(density, score.numel()) for name, score in scores.items()}
         if scope == "erk":
             total = survivors(density, sum(score.numel() for score in scores.values()))
-            return dict(zip(scores, _erk([tuple(score.shape) for score in scores.values()], total), strict=True))
+            room = [s.numel() if alive is None else int(alive._tensors[name].sum()) for name, s in scores.items()]
+            _check_room(total, sum(room), "the network")
+            return dict(zip(scores, _erk([tuple(score.shape) for score in scores.values()], total, room), strict=True))
         raise PruningError(f"scope: there is no scope {scope!r}{did_you_mean(scope, _SCOPES)}, or a density per layer")
     for name in [*scores, *(name for name in scope if name not in scores)]:
         if name not in scope or name not in scores:
@@ -117,19 +125,19 @@ def _layer_counts(scores: Scores, density: float, scope: str | Mapping[str, floa
     return {name: survivors(scope[name], score.numel()) for name, score in scores.items()}
 
 
-def _erk(shapes: Sequence[tuple[int, ...]], total: int) -> list[int]:
+def _erk(shapes: Sequence[tuple[int, ...]], total: int, room: Sequence[int]) -> list[int]:
     """Share ``total`` out in proportion to sum(shape), which is ERK's density times the layer's size.
 
-    A layer that would be more than full is full, and the rest is shared among the others.
+    A layer that would be more than full is full, and the rest is shared among the others. Full is what is
+    alive: from step to step a layer's share can grow by one in rounding.
     """
-    sizes = [prod(shape) for shape in shapes]
     weights = [sum(shape) or 1 for shape in shapes]
-    counts, unit = list(sizes), Fraction(0)
+    counts, unit = list(room), Fraction(0)
     partial = list(range(len(shapes)))
     while partial:
         full = [i for i in range(len(shapes)) if i not in partial]
-        unit = Fraction(total - sum(sizes[i] for i in full), sum(weights[i] for i in partial))
-        fitting = [i for i in partial if unit * weights[i] < sizes[i]]
+        unit = Fraction(total - sum(room[i] for i in full), sum(weights[i] for i in partial))
+        fitting = [i for i in partial if unit * weights[i] < room[i]]
         if fitting == partial:
             break
         partial = fitting
