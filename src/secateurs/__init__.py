@@ -8,11 +8,23 @@ the papers' figures. This file is the map of what most people need.
 
 from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
 from secateurs.how import Mask, apply, enforce, keep_top
-from secateurs.procedures import PruneSettings, early_pruning, prune
+from secateurs.procedures import MaskSettings, PruneSettings, early_pruning, find_mask, prune
 from secateurs.pruner import EarlyPruner, Unstructured
 from secateurs.train import Seeds, TrainSettings, begin, observe, train
-from secateurs.what import SCORES, fisher, magnitude, random
-from secateurs.when import At, Below, FisherTrace, GradientNorms, KLUniform, Peak, Watch, replay
+from secateurs.what import SCORES, fisher, grasp, magnitude, random, score, snip, synflow
+from secateurs.when import (
+    At,
+    Below,
+    FisherTrace,
+    GradientNorms,
+    KLUniform,
+    MaskDistance,
+    Peak,
+    Settled,
+    Watch,
+    WeightChange,
+    replay,
+)
 
 __all__ = [
     "SCORES",
@@ -24,21 +36,27 @@ __all__ = [
     "GradientNorms",
     "KLUniform",
     "Mask",
+    "MaskDistance",
+    "MaskSettings",
     "Moment",
     "Peak",
     "PruneSettings",
     "SecateursError",
     "Seeds",
+    "Settled",
     "Spec",
     "TrainSettings",
     "TrainState",
     "Unstructured",
     "Watch",
+    "WeightChange",
     "apply",
     "begin",
     "early_pruning",
     "enforce",
+    "find_mask",
     "fisher",
+    "grasp",
     "keep_top",
     "magnitude",
     "observe",
@@ -46,5 +64,8 @@ __all__ = [
     "prune",
     "random",
     "replay",
+    "score",
+    "snip",
+    "synflow",
     "train",
 ]
