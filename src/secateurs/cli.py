@@ -185,6 +185,7 @@ def _study(
             f"{size.epochs:g} epochs; about {_duration(size.seconds / workers)} of training with {workers} "
             f"worker{'s' if workers > 1 else ''} on {escape(device)}, judged by a few steps timed just now",
             highlight=False,
+            soft_wrap=True,
         )
         return
     command = shlex.join(["secateurs", *sys.argv[1:]])

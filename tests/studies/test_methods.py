@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from secateurs.core import PruningError, RecipeError, TrainingError, version_of
+from secateurs.core import DataError, PruningError, RecipeError, TrainingError, version_of
 from secateurs.jobs import Store
 from secateurs.studies import EarlyPeriodsStudy, Methods, MethodsPlan, Sweep, check, load_recipe, plan
 from secateurs.studies.estimate import estimate
@@ -44,6 +44,10 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"methods": {"rewound": {"scored_at": "soon"}}}, "methods.rewound.scored_at: moment 'soon' is not understood"),
     ({"methods": {"rewound": {"scored_at": 4}}}, "methods.rewound.scored_at: 4 lies outside the run of 3 epochs"),
     ({"methods": {"rewound": {"at": "4ep"}}}, "methods.rewound.at: 4ep lies outside the run of 3 epochs"),
+    (
+        {"methods": {"rewound": {"ablation": "reinitialise", "at": "end", "scored_at": None, "after": "continue"}}},
+        "methods.rewound.ablation: weights that are drawn anew at the run's end have no epochs left",
+    ),
     ({"methods": None}, "methods: is missing"),
     ({"methods": []}, "methods: expected a mapping, got []"),
     ({"prune": {"density": 0.1}}, "prune.density: densities are the study's: put 0.1 among its densities"),
@@ -276,7 +280,17 @@ def test_two_names_of_one_moment_are_one_cell(methods: Make, cells: Callable[...
             "methods.rewound.scored_at: 10it lies outside",
         ),
         ({"methods": {"rewound": {"at": "10it"}}}, TrainingError, "methods.rewound.at: 10it lies outside"),
-        ({"methods": {"rewound": {"exclude": ["head"]}}}, PruningError, "no module or parameter 'head'"),
+        (
+            {"methods": {"rewound": {"exclude": ["head"]}, "shuffled": {"exclude": ["had"]}}},
+            PruningError,
+            r"methods.shuffled.exclude: .* 'had'(.|\n)*methods.rewound.exclude: .* 'head'",
+        ),
+        (
+            {"methods": {"rewound": {"score": "snip", "examples_per_class": 100}}},
+            DataError,
+            r"methods.rewound.examples_per_class: 100 are asked for, but the smallest class has \d+ training examples",
+        ),
+        ({"densities": [0.5, 1e-6]}, PruningError, "methods.magnitude: density 1e-06 keeps none of its 620 weights"),
         ({"model": {"name": "vgg11"}}, TrainingError, "needs images of at least 32 x 32"),
     ],
 )

@@ -216,7 +216,7 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> str:
         ("scales: {small: 3}", "scales.small: expected a mapping, got 3"),
         ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: early_periods, methods"),
         ("base: demo\nstudy: late\nscales: {demo: {}}", "study: unknown kind 'late'; choices: early_periods, methods"),
-        ("common: {}", "say which scale; choices: none"),
+        ("common: {}", "scales: has none; put at least one there, e.g. small: {}"),
         ("scales: {small: {}, smoke: {}}", "say which scale; choices: small, smoke"),
         ("base: dem", "base: no shipped recipe 'dem'; choices: demo, "),
         ("scales: {small: {}}", "title: is missing"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
 
+import torch
 from torch import nn
 
 from secateurs.core.errors import PruningError, did_you_mean
@@ -13,7 +13,9 @@ from secateurs.core.errors import PruningError, did_you_mean
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[nn.Module]:
-    """Evaluation mode for the time of the block; afterwards every module's mode is as it was.
+    """Evaluation mode for the time of the block; afterwards modes and the global random state are as they were.
+
+    A model may draw in evaluation mode, too (Monte Carlo dropout).
 
     >>> net = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
     >>> with evaluating(net):
@@ -23,9 +25,11 @@ def evaluating(model: nn.Module) -> Iterator[nn.Module]:
     [True, False]
     """
     modes = [(module, module.training) for module in model.modules()]
+    devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
     model.eval()
     try:
-        yield model
+        with torch.random.fork_rng(devices=sorted(devices)):
+            yield model
     finally:
         for module, mode in modes:
             module.training = mode
@@ -52,10 +56,20 @@ def prunable(model: nn.Module, exclude: Sequence[str] = ()) -> dict[str, nn.Para
     found: dict[str, nn.Parameter] = {}
     seen: set[int] = set()
     for module_name, module in model.named_modules():
-        if not isinstance(module, _PRUNABLE) or id(module.weight) in seen or not module.weight.requires_grad:
+        if not isinstance(module, _PRUNABLE):
             continue
-        seen.add(id(module.weight))
-        found[f"{module_name}.weight" if module_name else "weight"] = cast(nn.Parameter, module.weight)
+        weight = module._parameters.get("weight")  # not module.weight, which a parametrisation computes anew
+        name = f"{module_name}.weight" if module_name else "weight"
+        if weight is None and not any(module_name == each or module_name.startswith(f"{each}.") for each in exclude):
+            raise PruningError(
+                f"{name!r} is no parameter but computed from others (weight norm, spectral norm, torch's own pruning): "
+                f"make it one with torch.nn.utils.parametrize.remove_parametrizations or prune.remove, or exclude "
+                f"{module_name!r}"
+            )
+        if weight is None or id(weight) in seen or not weight.requires_grad:
+            continue
+        seen.add(id(weight))
+        found[name] = weight
     known = {name for name, _ in model.named_modules()} | {name for name, _ in model.named_parameters()}
     for name in exclude:
         if name not in known:

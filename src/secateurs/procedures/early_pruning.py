@@ -105,7 +105,8 @@ def early_pruning(
 ) -> TrainState:
     """The whole procedure in one process: P0's Prune(theta_{0->t}, r)_{t->T}, or P2's with T epochs after pruning.
 
-    A run that diverges is a result: its state says when. Before t, it is left unpruned.
+    A run that diverges is a result: its state says when. Before t, it is left unpruned. With
+    ``after="replay"`` observers see moments from 0 on a second time.
 
     >>> from secateurs.zoo import digits
     >>> state = early_pruning(

@@ -124,8 +124,7 @@ def find_mask(
         score: a function of one's own, instead of the settings' score.
 
     Raises:
-        PruningError: when there is nothing to prune, the score cannot be computed, or layer-wise
-            counts of two steps contradict each other (densities of layers that rise by rounding).
+        PruningError: when there is nothing to prune, or the score cannot be computed.
         DataError: when a class has too few training examples.
 
     >>> from secateurs.zoo import build_model, digits

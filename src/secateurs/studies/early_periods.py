@@ -44,7 +44,7 @@ class EarlyPeriodsStudy:
     dense: Mapping[int, Job] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._planner.check_prunable([self.recipe.prune.exclude])
+        self._planner.check_pruning({"prune": self.recipe.prune}, [self.recipe.prune.density])
         dense = {seed: self._planner.dense(seed, self.recipe.signals) for seed in self.recipe.seeds}
         object.__setattr__(self, "dense", dense)
         self._grid_moments()

@@ -13,10 +13,14 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
     >>> merge({"train": {"lr": 1, "epochs": 2}}, {"train": {"lr": 3}})
     {'train': {'lr': 3, 'epochs': 2}}
+    >>> merge({"score": {"name": "snip", "bn": "batch"}}, {"score": "snip"})
+    {'score': {'name': 'snip', 'bn': 'batch'}}
     """
     merged = dict(base)
     for key, value in over.items():
         below: Any = merged.get(key)
+        if isinstance(value, str) and isinstance(below, Mapping) and "name" in below:
+            value = {"name": value}  # said again, a name keeps the options below it
         below = {"name": below} if isinstance(below, str) else below
         joins = isinstance(below, Mapping) and isinstance(value, Mapping)
         same = joins and value.get("name", below.get("name")) == below.get("name")

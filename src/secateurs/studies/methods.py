@@ -64,7 +64,9 @@ class MethodsPlan:
     dense: Mapping[int, Job] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._planner.check_prunable(method.exclude for method in self.recipe.methods.values())
+        self._planner.check_pruning(
+            {f"methods.{name}": method for name, method in self.recipe.methods.items()}, self.recipe.densities
+        )
         scored_later = [pruning for pruning in self._prunings if pruning.scored.steps]
         object.__setattr__(self, "dense", self._every_dense if self.recipe.trained or scored_later else {})
 

@@ -8,14 +8,16 @@ from typing import Protocol
 
 import torch
 
-from secateurs.core import Moment, Spec, TrainingError, prunable, version_of
+from secateurs.core import DataError, Moment, PruningError, Spec, TrainingError, prunable, version_of
+from secateurs.how import survivors
 from secateurs.jobs import REGISTRY, Entry, Graph, Job, Numerics, Store
+from secateurs.procedures import MaskSettings
 from secateurs.studies.dense_runs import DenseConfig
 from secateurs.studies.runs import identity_and_place, load_data
 from secateurs.studies.schema import StudyRecipe
 from secateurs.studies.schema.common import END
 from secateurs.train import Seeds, Settings, check_precision
-from secateurs.what import SCORES
+from secateurs.what import SCORES, WITHOUT_EXAMPLES
 from secateurs.when import SIGNALS
 from secateurs.zoo import AUGMENTATIONS, DATASETS, MODELS, Dataset, build_model
 
@@ -91,17 +93,39 @@ class Planner:
         """
         return self.recipe.train.steps_per_epoch(self.data.train)
 
-    def check_prunable(self, excluded: Iterable[tuple[str, ...]]) -> None:
-        """See at once whether the network suits the data, and has what is to be left alone.
+    def check_pruning(self, settings: Mapping[str, MaskSettings], densities: Iterable[float]) -> None:
+        """See at once whether network and data have what is needed to prune as ``settings`` say, by their paths.
 
         Raises:
             TrainingError: when the network does not suit the data.
-            PruningError: when it has no part of an excluded name, or nothing else.
+            PruningError: when it has no part of an excluded name, or nothing else, or one of the ``densities``
+                keeps not one of its weights; one line for each path.
+            DataError: when a class has fewer examples than a score is to see; one line for each path.
         """
         with torch.device("meta"):  # takes no memory
             network = build_model(self.recipe.model, self.data.input_shape, self.data.num_classes, seed=0)
-        for names in set(excluded):
-            prunable(network, names)
+        faults: list[str] = []
+        densities = tuple(densities)
+        for path, each in settings.items():
+            try:
+                total = sum(weight.numel() for weight in prunable(network, each.exclude).values())
+            except PruningError as error:
+                faults.append(f"{path}.{error}")
+            else:
+                none = [density for density in densities if not survivors(density, total)]
+                faults += [f"{path}: density {density:g} keeps none of its {total} weights" for density in none]
+        if faults:
+            raise PruningError("\n".join(faults))
+        counts = torch.bincount(self.data.train.targets.cpu())
+        least = int(counts[counts > 0].min())
+        few = [
+            f"{path}.examples_per_class: {each.examples_per_class} are asked for, but the smallest class has {least} "
+            f"training examples: set it to at most {least}"
+            for path, each in settings.items()
+            if each.score.name not in WITHOUT_EXAMPLES and each.examples_per_class > least
+        ]
+        if few:
+            raise DataError("\n".join(few))
 
     def moment(self, text: str | int, where: str) -> Moment:
         """A moment of the run; ``"end"`` is its last.

@@ -58,6 +58,8 @@ def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] 
     if scale is None and len(file.scales) == 1:
         (scale,) = file.scales
     if scale not in file.scales:
+        if not file.scales:
+            raise RecipeError(f"recipe {source}: scales: has none; put at least one there, e.g. small: {{}}")
         told = f"no scale {scale!r}" if scale else "say which scale"
         raise RecipeError(f"recipe {source}: {told}{did_you_mean(scale or '', file.scales)}")
     recipe = merge(file.common, file.scales[scale])

@@ -24,7 +24,7 @@ class TrainSettings(Settings):
         lr, optimizer, schedule: the maximum rate, and what becomes of it.
         warm_up: the rate at step s is multiplied by s / W during the first W steps of the run, so
             that the first step is one of rate 0 (as P2's authors have it). Epochs, or ``"30000it"``.
-            Steps are those of the run: pruning never starts it again.
+            Steps are those of the run: pruning starts it again only where the whole schedule is replayed.
         label_smoothing: this share of each target is spread evenly over all classes.
         temperature: the training loss is taken of logits / temperature (P3). Observers, signals
             and evaluation see the logits themselves.

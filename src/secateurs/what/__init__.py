@@ -4,6 +4,7 @@ from secateurs.what.loss import MeanLoss
 from secateurs.what.persample import Labels, PerSample
 from secateurs.what.scores import (
     SCORES,
+    WITHOUT_EXAMPLES,
     ScoreSpec,
     fisher,
     fisher_empirical,
@@ -23,6 +24,7 @@ from secateurs.what.scores import (
 
 __all__ = [
     "SCORES",
+    "WITHOUT_EXAMPLES",
     "Labels",
     "MeanLoss",
     "PerSample",

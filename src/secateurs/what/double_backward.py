@@ -54,6 +54,8 @@ def _conv(
 ) -> Tensor | None:
     if isinstance(padding, str) or input.ndim != weight.ndim:
         return None
+    if input.dtype != weight.dtype or torch.is_autocast_enabled(input.device.type):
+        return None  # autocast does not know this form: it would stay in float32, or meet two dtypes
     n = weight.ndim - 2
     stride, padding, dilation = ([v] * n if isinstance(v, int) else list(v) for v in (stride, padding, dilation))
     y: Tensor = _Conv.apply(input, weight, (stride, padding, dilation, groups))  # type: ignore[no-untyped-call]

@@ -17,6 +17,7 @@ from torch.utils.checkpoint import CheckpointError
 
 from secateurs.core import Batch, Classifies, PruningError, Task, all_finite, did_you_mean, evaluating
 from secateurs.what.double_backward import DoubleBackward
+from secateurs.what.examples import batches_of
 from secateurs.what.weights import kept_by, weights_of, zeroed
 
 Statistics = Literal["running", "batch"]
@@ -93,7 +94,7 @@ class MeanLoss:
             self._kept = {name: kept[id(p)] for name, p in chosen.items() if id(p) in kept}
             self._weights = {name: zeroed(p, kept) for name, p in chosen.items()}
             self._constants = {n: zeroed(p, kept) for n, p in model.named_parameters() if id(p) not in leaves}
-        self._parts = self._split([*batches], micro_batch)
+        self._parts = self._split([*batches_of(batches, called)], micro_batch)
 
     @property
     def weights(self) -> Weights:
@@ -294,7 +295,3 @@ def _differentiable_once(gradients: Sequence[Tensor]) -> bool:
         seen.add(node)
         waiting.extend(below for below, _ in node.next_functions)
     return False
-
-
-def _at_least_float32(w: Tensor) -> torch.dtype:
-    return torch.promote_types(w.dtype, torch.float32)

@@ -16,7 +16,15 @@ from pydantic import (
 
 from secateurs.core import did_you_mean
 from secateurs.studies.merging import merge, without_nulls
-from secateurs.studies.schema.common import MomentOrEnd, PruneRecipe, StudyRecipe, no_moment_twice, no_repeats, outside
+from secateurs.studies.schema.common import (
+    END,
+    MomentOrEnd,
+    PruneRecipe,
+    StudyRecipe,
+    no_moment_twice,
+    no_repeats,
+    outside,
+)
 from secateurs.train import Settings
 from secateurs.train.frozen import MomentText
 
@@ -115,6 +123,12 @@ class Methods(StudyRecipe):
             if fault := outside(moment, self.train.epochs):
                 yield f"moments: {fault}"
         for name, method in self.methods.items():
+            at_end = method.at in (END, self.train.epochs, f"{self.train.epochs}ep")
+            if method.ablation == "reinitialise" and method.after == "continue" and at_end:
+                yield (
+                    f"methods.{name}.ablation: weights that are drawn anew at the run's end have no epochs left to be "
+                    "trained: set after to replay, or at to an earlier moment"
+                )
             for key, moment_or_end in (("at", method.at), ("scored_at", method.scored_at)):
                 if fault := outside(moment_or_end, self.train.epochs):
                     yield f"methods.{name}.{key}: {fault}"

@@ -8,15 +8,14 @@ import torch
 from torch import Tensor
 
 from secateurs.core import PruningError
-from secateurs.what.weights import weights_of
+from secateurs.what.weights import kept_by, weights_of
 
-__all__ = ["explicit", "masked", "weights_of"]
+__all__ = ["explicit", "kept_by", "masked", "weights_of"]
 
 
-def masked(scores: Tensor, name: str, mask: Mapping[str, Tensor] | None) -> Tensor:
-    if mask is None or name not in mask:
-        return scores.clone()
-    return scores.masked_fill(~mask[name].to(scores.device), 0)
+def masked(scores: Tensor, p: Tensor, kept: Mapping[int, Tensor]) -> Tensor:
+    """Scores of a parameter, 0 where ``kept`` (by the parameter's id, see :func:`kept_by`) does not keep it."""
+    return scores.masked_fill(~kept[id(p)], 0) if id(p) in kept else scores.clone()
 
 
 def explicit(generator: torch.Generator | None, name: str) -> torch.Generator:

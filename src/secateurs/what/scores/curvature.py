@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from secateurs.core import Batch, PruningError, Scores, Task
 from secateurs.what.loss import MeanLoss, Statistics, Weights
-from secateurs.what.scores.common import explicit, masked
+from secateurs.what.scores.common import explicit
 
 
 def obd(
@@ -53,7 +53,7 @@ def obd(
         v = _signs(weights, source)
         for name, product in loss.product(v).items():
             diagonal[name].addcmul_(v[name], product, value=1 / probes)
-    return {name: masked(diagonal[name] * w.square() / 2, name, mask) for name, w in weights.items()}
+    return {name: diagonal[name] * w.square() / 2 for name, w in weights.items()}
 
 
 def _signs(weights: Weights, source: torch.Generator) -> Weights:

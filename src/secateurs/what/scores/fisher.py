@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, PruningError, Scores, Task, did_you_mean
+from secateurs.what.examples import batches_of
 from secateurs.what.persample import Labels, PerSample
-from secateurs.what.scores.common import explicit, masked, weights_of
+from secateurs.what.scores.common import explicit, kept_by, masked, weights_of
 
 
 def fisher(
@@ -76,16 +77,20 @@ def _fisher(
     if task is None:
         raise PruningError(f"{called}: pass the task; the score needs its predictive distribution")
     weights = weights_of(model, names)
-    total = {name: torch.zeros_like(p) for name, p in weights.items()}
-    per_sample = PerSample(model, task, list(weights), labels=labels, generator=generator, mask=mask)
+    kept = kept_by(mask, model, called)
+    # A parameter that several layers share goes by the name that it has first.
+    first = {id(p): name for name, p in model.named_parameters()}
+    total = {first[id(p)]: torch.zeros_like(p) for p in weights.values()}
+    flags = {first[each]: flag for each, flag in kept.items()}
+    per_sample = PerSample(model, task, list(total), labels=labels, generator=generator, mask=flags)
     seen = 0
-    for batch in batches:
+    for batch in batches_of(batches, called):
         for name, squares in per_sample.squares(batch).items():
             total[name] += squares
         seen += task.size(batch)
     if not seen:
         raise PruningError(f"{called}: no data; pass batches of training examples, e.g. 10 per class")
-    return {name: masked(t / seen, name, mask) for name, t in total.items()}
+    return {name: masked(total[first[id(p)]] / seen, p, kept) for name, p in weights.items()}
 
 
 fisher.version = 2  # type: ignore[attr-defined]

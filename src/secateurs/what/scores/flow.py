@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from secateurs.core import Batch, Scores, Task
 from secateurs.what.loss import MeanLoss, Statistics
-from secateurs.what.scores.common import masked
 
 
 def grasp(
@@ -99,4 +98,4 @@ def _flow(
     )
     _, hg = loss.gradient_and_product()
     scores = {name: theta * hg[name] for name, theta in loss.weights.items()}
-    return {name: masked(each.abs() if absolute else each, name, mask) for name, each in scores.items()}
+    return {name: each.abs() if absolute else each for name, each in scores.items()}

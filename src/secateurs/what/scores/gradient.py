@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from secateurs.core import Batch, Scores, Task
 from secateurs.what.loss import MeanLoss, Statistics
-from secateurs.what.scores.common import masked, weights_of
+from secateurs.what.scores.common import weights_of
 
 
 def snip(
@@ -160,4 +160,4 @@ def _scored(
     g = loss.gradient(everywhere=revive)
     if revive:
         return {name: rule(p.detach(), g[name]) for name, p in weights_of(model, names).items()}
-    return {name: masked(rule(theta, g[name]), name, mask) for name, theta in loss.weights.items()}
+    return {name: rule(theta, g[name]) for name, theta in loss.weights.items()}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, Scores, Task
-from secateurs.what.scores.common import explicit, masked, weights_of
+from secateurs.what.scores.common import explicit, kept_by, masked, weights_of
 
 
 def random(
@@ -28,7 +28,8 @@ def random(
     del task, batches
     source = explicit(generator, "random")
     weights = weights_of(model, names)
-    return {n: masked(torch.rand(p.shape, generator=source).to(p.device), n, mask) for n, p in weights.items()}
+    kept = kept_by(mask, model, "random")
+    return {n: masked(torch.rand(p.shape, generator=source).to(p.device), p, kept) for n, p in weights.items()}
 
 
 def magnitude(
@@ -57,10 +58,11 @@ def magnitude(
     tensor([[1., 1.]])
     """
     del task, batches, generator
-    scores = {n: masked(p.detach().abs(), n, mask) for n, p in weights_of(model, names).items()}
+    weights, kept = weights_of(model, names), kept_by(mask, model, "magnitude")
+    scores = {n: masked(p.detach().abs(), p, kept) for n, p in weights.items()}
     if not unit_variance:
         return scores
-    return {name: _in_units_of_deviation(each, (mask or {}).get(name)) for name, each in scores.items()}
+    return {name: _in_units_of_deviation(each, kept.get(id(weights[name]))) for name, each in scores.items()}
 
 
 def _in_units_of_deviation(magnitudes: Tensor, kept: Tensor | None) -> Tensor:

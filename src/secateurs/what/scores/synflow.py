@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from secateurs.core import Batch, PruningError, Scores, Task, all_finite, did_you_mean, evaluating
-from secateurs.what.scores.common import weights_of
+from secateurs.core import Batch, PruningError, Scores, Task, all_finite, evaluating
+from secateurs.what.examples import batches_of
+from secateurs.what.scores.common import kept_by, weights_of
 
 
 def synflow(
@@ -60,7 +61,8 @@ def synflow(
 
     with evaluating(model), torch.inference_mode(False), torch.enable_grad():
         parameters = _absolute(model, mask)
-        leaves = [parameters[name] for name in weights]
+        first = {id(p): name for name, p in model.named_parameters()}
+        leaves = [parameters[first[id(p)]] for p in weights.values()]
         for leaf in leaves:
             leaf.requires_grad_().register_post_accumulate_grad_hook(multiply)
         _flow(model, parameters, torch.ones(1, *shape, dtype=torch.float64, device=leaves[0].device)).backward(
@@ -78,7 +80,7 @@ def synflow(
 
 
 def _shape(batches: Iterable[Batch]) -> tuple[int, ...]:
-    for batch in batches:
+    for batch in batches_of(batches, "synflow"):
         inputs = batch.inputs
         if not inputs.is_floating_point():
             raise PruningError(
@@ -91,12 +93,8 @@ def _shape(batches: Iterable[Batch]) -> tuple[int, ...]:
 
 def _absolute(model: nn.Module, mask: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
     """Fresh absolute values of all parameters in float64, masked ones 0."""
-    parameters = {name: p.detach() for name, p in model.named_parameters()}
-    mask = {} if mask is None else mask
-    for name in mask:
-        if name not in parameters:
-            raise PruningError(f"mask: the model has no parameter {name!r}{did_you_mean(name, parameters)}")
-    return {name: _positive(p, mask.get(name)) for name, p in parameters.items()}
+    kept = kept_by(mask, model, "synflow")
+    return {name: _positive(p.detach(), kept.get(id(p))) for name, p in model.named_parameters()}
 
 
 def _positive(theta: Tensor, flags: Tensor | None) -> Tensor:

@@ -36,6 +36,9 @@ SCORES: dict[str, ScoreFn] = {
 }
 """The only place where a name means a score. A function of one's own of the same shape serves wherever a name does."""
 
+WITHOUT_EXAMPLES = frozenset({"random", "magnitude"})
+"""Scores that look at no examples."""
+
 _GIVEN = frozenset({"model", "task", "batches", "names", "mask", "generator"})
 """What every score gets from its caller; the rest are options."""
 
