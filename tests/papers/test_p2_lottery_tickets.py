@@ -55,6 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
 def test_rows_are_those_of_the_study(folder: StudyFolder) -> None:
     study = p2.study_of(folder.ordered(), folder.store)
     assert study.title == "tiny methods (scale smoke)"
+    assert (study.scale, study.chance) == ("smoke", {"p2/tiny@smoke": 0.1})
     assert len(study.dense) == 2
     assert len(study.runs) == 2 * 2 * (4 * 2 + 1)
     assert study.base == {"magnitude shuffled": "magnitude"}

@@ -19,8 +19,14 @@ from secateurs.studies.runs import load_data
 
 def title(ordered: Ordered) -> str:
     """The recipe's title, with the scale where it is not the paper's: titles tell what the paper did."""
-    scale = ordered.name.partition("@")[2]
-    return ordered.recipe.title + (f" (scale {scale})" if scale not in ("", "paper") else "")
+    other = scale(ordered)
+    return ordered.recipe.title + (f" (scale {other})" if other else "")
+
+
+def scale(ordered: Ordered) -> str:
+    """The scale that was run; empty where it is the paper's, or the recipe has none."""
+    name = ordered.name.partition("@")[2]
+    return "" if name == "paper" else name
 
 
 def provenance(ordered: Ordered, jobs: Iterable[Job]) -> Provenance:

@@ -9,10 +9,11 @@ from rich.console import Console
 
 from secateurs.core import Moment, Spec
 from secateurs.jobs import Store
-from secateurs.papers.common import data, dense_runs, provenance, summary, title
+from secateurs.papers.common import data, dense_runs, provenance, scale, summary, title
 from secateurs.report import MethodRun, MethodStudy, ReportedResult, Written, show_methods, write_methods_report
 from secateurs.studies import MethodsPlan, Sweep
 from secateurs.studies.folder import Ordered, StudyFolder
+from secateurs.studies.runs import load_data
 from secateurs.studies.schema import MethodRecipe
 
 CITATION = """\
@@ -61,6 +62,8 @@ def study_of(ordered: Ordered, store: Store) -> MethodStudy:
         pinned=_pinned(methods),
         random=[name for name, method in methods.items() if method.score.name == "random"],
         trained=trained,
+        chance={label: 1 / load_data(plan.recipe.data).num_classes for label, plan in plans.items()},
+        scale=scale(ordered),
     )
 
 

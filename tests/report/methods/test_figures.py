@@ -45,6 +45,34 @@ def test_a_method_and_its_changes_share_a_panel(make_methods) -> None:
     assert legend(sheet([panel])) == ["dense", "unchanged", "shuffled within\nlayers"]
 
 
+def test_of_one_density_markers_stand_side_by_side(make_methods) -> None:
+    study = make_methods()
+    (findings,) = find_methods(dataclasses.replace(study, runs=[run for run in study.runs if run.density == 0.1]))
+    (axes,) = sheet(list(against_sparsity(findings))).axes
+    drawn = lines(axes)
+    places = [drawn[name][0][0] for name in ("random", "snip", "synflow")]
+    assert places == sorted(places, reverse=True)
+    assert places[1] == pytest.approx(0.1)
+    assert len(set(places)) == 3
+    bars = [bar for each in axes.collections for bar in each.get_segments()]
+    cell = findings.groups[0].cell("snip", 0.1)
+    ends = [100 * (cell.test.mean - cell.test.sd), 100 * (cell.test.mean + cell.test.sd)]
+    assert [y for _, y in bars[1]] == pytest.approx(ends)
+
+
+def test_panels_of_changes_share_their_height(make_methods) -> None:
+    study = make_methods()
+    study = dataclasses.replace(
+        study,
+        methods={**study.methods, "flow": ""},
+        runs=[*study.runs, *(dataclasses.replace(run, method="flow") for run in study.runs if run.method == "random")],
+        base={**study.base, "flow": "synflow"},
+    )
+    first, second = sheet(list(against_sparsity_by_family(find_methods(study)[0]))).axes
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_ylim()[0] < 83.2
+
+
 def test_accuracy_against_the_moment_shows_where_the_rate_drops(make_methods) -> None:
     study = make_methods(moments={"0ep": 0.0, "2ep": 2.0, "8ep": 8.0})
     (findings,) = find_methods(study)

@@ -195,6 +195,12 @@ def test_one_seed_has_no_interval(make_methods) -> None:
     assert {each.paired.told_apart for each in ablations(findings)} == {None}
 
 
+def test_two_seeds_tell_nothing_apart(make_methods) -> None:
+    findings, group = group_of(make_methods(seeds=2))
+    assert {order.apart for order in orders(findings, group)} == {(None, None)}
+    assert {each.paired.told_apart for each in ablations(findings)} == {None}
+
+
 def test_a_mask_of_a_diverged_dense_run_is_no_mask(make_methods) -> None:
     run = MethodRun("net", "snip", 0.1, "2ep", 2.0, 0, mask={"diverged": "1ep"})
     assert (run.broke, run.facts) == ("1ep", {})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from secateurs.report.curves import Spread
 from secateurs.report.methods import captions, looks, sheet, words
 from secateurs.report.methods.curves import at_each_density, at_each_moment, rate_drops
 from secateurs.report.methods.findings import Cell, Group, MethodFindings
@@ -34,6 +36,8 @@ def against_sparsity(findings: MethodFindings) -> Iterator[Panel]:
 def against_sparsity_by_family(findings: MethodFindings) -> Iterator[Panel]:
     """A panel per moment and method that has changes: the method and its changes (P2 figures 5-5, 5-8, 5-13)."""
     seen = set()
+    panels: list[Panel] = []
+    drawn: list[Spread] = [] if findings.dense is None else [findings.dense]
     for group in at_each_density(findings):
         for plain in group.methods:
             family = looks.family_looks(findings.study, plain)
@@ -43,7 +47,10 @@ def against_sparsity_by_family(findings: MethodFindings) -> Iterator[Panel]:
                 len(names) > 1 and plain in names and (plain, cell.moment) not in seen
             ):  # pinned methods stand in every group
                 seen.add((plain, cell.moment))
-                yield _panel(findings, group, names, family, f"{plain}, pruned {words.when(cell)}")
+                panels.append(_panel(findings, group, names, family, f"{plain}, pruned {words.when(cell)}"))
+                drawn += [cell.test for cell in group.cells if cell.test is not None and cell.method in names]
+    for panel in panels:  # one height for all, or the same loss would look like another one
+        yield replace(panel, draw=partial(sheet.within, panel.draw, sheet.limits_of(drawn)))
 
 
 def against_moment(findings: MethodFindings) -> Iterator[Panel]:
@@ -80,11 +87,16 @@ def _draw(
     findings: MethodFindings, group: Group, names: Sequence[str], look: Mapping[str, Look], close: bool, axes: Axes
 ) -> list[Line2D]:
     handles = sheet.dense_line(axes, findings)
-    for name in names:
+    places = sheet.side_by_side(group.densities[0], len(names)) if len(group.densities) == 1 else None
+    for index, name in enumerate(names):
         points = [(cell.density, cell.test) for cell in group.cells_of(name) if cell.test is not None]
         if points:
             x, spreads = zip(*points, strict=True)
-            handles.append(sheet.curve(axes, x, spreads, look[name], _entry(findings, group, name, names)))
+            entry = _entry(findings, group, name, names)
+            if places is None:
+                handles.append(sheet.curve(axes, x, spreads, look[name], entry))
+            else:
+                handles.append(sheet.point(axes, places[index], spreads[0], look[name], entry))
     sheet.accuracy_axis(axes)
     sheet.sparsity_axis(axes, group.densities)
     if close and findings.dense is not None:

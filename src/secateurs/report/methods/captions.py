@@ -40,9 +40,9 @@ def sparsity_alt(findings: MethodFindings, group: Group, names: Sequence[str]) -
 def _ends(group: Group, name: str) -> str:
     cells = [cell for cell in group.cells_of(name) if cell.test is not None]
     if not cells:
-        return f"{name}: no result."
+        return f"{group.named(name)}: no result."
     ends = [cells[0]] if len(cells) == 1 else [cells[0], cells[-1]]
-    return f"{name}: {', '.join(f'{percent(cell.test)} at {sparsity(cell.density)}' for cell in ends)}."
+    return f"{group.named(name)}: {', '.join(f'{percent(cell.test)} at {sparsity(cell.density)}' for cell in ends)}."
 
 
 def moment_alt(findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], title: str) -> str:
@@ -76,20 +76,30 @@ def remaining_alt(curves: Sequence[Remaining]) -> str:
     return said
 
 
-def over(findings: MethodFindings) -> str:
+def over(findings: MethodFindings, drawn: str = "band") -> str:
     """Over what means and bands are."""
     seeds = plural(len(findings.seeds), "seed")
-    return f"mean over {seeds}, band: one standard deviation" if len(findings.seeds) > 1 else "one seed"
+    return f"mean over {seeds}, {drawn}: one standard deviation" if len(findings.seeds) > 1 else "one seed"
 
 
 def accuracy_caption(findings: MethodFindings) -> str:
     """Of the panels of accuracy against sparsity."""
     dense = "" if findings.dense is None else " Dashed, grey: dense."
+    if _single(findings):
+        return (
+            f"Test accuracy at the one sparsity that was tried, methods side by side ({over(findings, 'bar')}).{dense}"
+        )
     return f"Test accuracy against sparsity, on a scale that is logarithmic in density ({over(findings)}).{dense}"
+
+
+def _single(findings: MethodFindings) -> bool:
+    return len(findings.densities) == 1
 
 
 def family_caption(findings: MethodFindings) -> str:
     """Of the panels of a method with its changes."""
+    if _single(findings):
+        return f"Each method with its changes: test accuracy, side by side ({over(findings, 'bar')})."
     return f"Each method with its changes: test accuracy against sparsity ({over(findings)})."
 
 

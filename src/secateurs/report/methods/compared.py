@@ -1,7 +1,8 @@
 """Methods against each other: their order and ranks at each density, and each change against its plain method.
 
 All comparisons are paired by seed. Two methods are *told apart* when the 95 % bootstrap interval of
-their mean difference leaves out 0.
+their mean difference leaves out 0, and there are at least three seeds: the interval of two seeds leaves
+out 0 whenever their differences have one sign, which says nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from secateurs.report.methods.findings import Cell, Group, Interval, MethodFindi
 from secateurs.report.rank import ranks
 from secateurs.report.regret import bootstrap_interval
 
+FEWEST = 3
+"""Fewer seeds tell nothing apart, and their standard deviation says little, too."""
 
-def told_apart(interval: Interval) -> bool | None:
-    """Whether an interval of differences leaves out 0; None: there is no interval.
 
-    >>> told_apart((0.1, 0.3)), told_apart((-0.1, 0.3)), told_apart((0.0, 0.0)), told_apart(None)
-    (True, False, False, None)
+def told_apart(interval: Interval, seeds: int) -> bool | None:
+    """Whether an interval of differences over so many seeds leaves out 0; None: there are too few to tell.
+
+    >>> told_apart((0.1, 0.3), 3), told_apart((-0.1, 0.3), 3), told_apart((0.0, 0.0), 3)
+    (True, False, False)
+    >>> told_apart((0.1, 0.3), 2), told_apart(None, 1)
+    (None, None)
     """
-    return None if interval is None else interval[0] > 0 or interval[1] < 0
+    return None if interval is None or seeds < FEWEST else interval[0] > 0 or interval[1] < 0
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,8 @@ class Paired:
 
     @property
     def told_apart(self) -> bool | None:
-        """Whether the two are told apart; None with a single seed."""
-        return told_apart(self.interval)
+        """Whether the two are told apart; None with fewer than three seeds."""
+        return told_apart(self.interval, self.difference.n)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class Order:
     Changes of another method of the study take no part: they are compared with that one.
 
     Attributes:
-        apart: whether each method is told apart from the next one; one entry less than methods.
+        apart: whether each method is told apart from the next one, None with fewer than three
+            seeds; one entry less than methods.
         ranks: 1 is best, equal ones share the mean of their ranks.
         without: methods that have no result here.
     """
@@ -91,7 +98,8 @@ def _order(group: Group, names: Sequence[str], density: float) -> Order | None:
     best_first = sorted(means, key=lambda name: -means[name])  # stable: equal ones stay in the study's order
     apart = []
     for first, second in pairwise(best_first):
-        apart.append(told_apart(bootstrap_interval([judged[first][seed] - judged[second][seed] for seed in seeds])))
+        interval = bootstrap_interval([judged[first][seed] - judged[second][seed] for seed in seeds])
+        apart.append(told_apart(interval, len(seeds)))
     return Order(
         density=density,
         methods=tuple(best_first),

@@ -13,6 +13,9 @@ from secateurs.report.rows import DenseRun
 MATCHING = 0.002
 """A pruned network matches the dense one when it is at most this much less accurate (P2 section 5.2: full accuracy)."""
 
+BEYOND_CHANCE = 0.05
+"""Dense networks must beat guessing by this, or by half its accuracy where that is less (ten classes or more)."""
+
 _ROUNDING = 1e-9
 
 Interval = tuple[float, float] | None
@@ -72,6 +75,11 @@ class Group:
         """The densities, from the highest to the lowest."""
         return tuple(sorted({cell.density for cell in self.cells}, reverse=True))
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The methods that are pruned at another moment, which is their own."""
+        return tuple(name for name in self.methods if any(cell.moment != self.moment for cell in self.cells_of(name)))
+
     def named(self, method: str) -> str:
         """A method's name, with its moment where that is its own."""
         moment = next((cell.moment for cell in self.cells_of(method)), self.moment)
@@ -117,6 +125,14 @@ class MethodFindings:
     def has_results(self) -> bool:
         """Whether any masked network was trained to an end."""
         return any(cell.test is not None for cell in self.all_cells)
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the dense networks are hardly better than guessing; False where that is not known."""
+        chance = self.study.chance.get(self.setting)
+        if self.dense is None or chance is None:
+            return False
+        return self.dense.mean <= chance + min(chance / 2, BEYOND_CHANCE)
 
 
 def find_methods(study: MethodStudy) -> tuple[MethodFindings, ...]:

@@ -56,7 +56,7 @@ def _split(findings: MethodFindings) -> list[tuple[str, list[tuple[Group, float]
     """What goes into one table each."""
     if len(findings.densities) == 1 and len(findings.groups) > 1:
         return [("", [(group, findings.densities[0]) for group in findings.groups])]
-    return [(words.when(group), [(group, density) for density in group.densities]) for group in findings.groups]
+    return [(words.pruned_when(group), [(group, density) for density in group.densities]) for group in findings.groups]
 
 
 def _title(place: str, spot: tuple[Group, float]) -> str:

@@ -6,7 +6,7 @@ one that is matching together with every lower one that was tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from secateurs.report.methods.findings import MATCHING, Cell, Group, MethodFindings
@@ -43,6 +43,11 @@ class Ranges:
     def farthest(self) -> tuple[str, ...]:
         """The methods that go farthest."""
         return tuple(name for name, density in self.by.items() if density is not None and density == self.matching)
+
+    def of(self, names: Collection[str]) -> Ranges:
+        """The same of some of the methods; what is trivial stays so."""
+        by = {name: density for name, density in self.by.items() if name in names}
+        return Ranges(self.trivial, min((each for each in by.values() if each is not None), default=None), by)
 
 
 def ranges(findings: MethodFindings, group: Group) -> Ranges:

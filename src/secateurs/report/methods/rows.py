@@ -76,6 +76,8 @@ class MethodStudy:
             beside the others at each moment, as a benchmark (magnitude pruning after training, say).
         random: methods that prune at random: what they match is trivial.
         trained: false when only masks were asked for.
+        chance: the accuracy (a fraction) of guessing, by setting, where it is known.
+        scale: the scale that was run, where it is not the paper's.
 
     Raises:
         DataError: a run given twice, a trained run without its dense run, or a name of a method that
@@ -96,6 +98,8 @@ class MethodStudy:
     pinned: Collection[str] = ()
     random: Collection[str] = ()
     trained: bool = True
+    chance: Mapping[str, float] = field(default_factory=dict)
+    scale: str = ""
 
     def __post_init__(self) -> None:
         roots = Counter((run.setting, run.seed) for run in self.dense)

@@ -5,18 +5,16 @@ The page and the terminal say the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from secateurs.report.curves import Spread
 from secateurs.report.methods import masks
-from secateurs.report.methods.compared import Ablation, Order, Paired, ablations, orders
+from secateurs.report.methods.compared import FEWEST, Ablation, Order, Paired, ablations, orders
 from secateurs.report.methods.findings import Cell, Group, MethodFindings
-from secateurs.report.methods.ranges import ranges
+from secateurs.report.methods.ranges import lowest_matching, ranges
 from secateurs.report.methods.words import share, sparsities, sparsity, when
 from secateurs.report.regret import FEW_SEEDS
-from secateurs.report.words import listed, percent, plural, seed_list, signed
-
-FEWER = 3
-"""Below this many seeds a standard deviation says little, too."""
+from secateurs.report.words import SPACE, listed, percent, plural, seed_list, signed
 
 NAMED = 6
 """So many runs or layers are named in a sentence."""
@@ -31,15 +29,16 @@ def summary(findings: MethodFindings) -> list[str]:
     """The findings as a few sentences, the most important first."""
     return [
         *_unknown(findings),
-        *_leaders(findings),
-        *_against_pinned(findings),
-        *_matching(findings),
+        *_chance(findings),
+        *_seeds(findings),
+        *(() if findings.at_chance else _leaders(findings)),
+        *(() if findings.at_chance else _against_pinned(findings)),
+        *(() if findings.at_chance else _matching(findings)),
         *_dense(findings),
-        *_changes(findings),
+        *(() if findings.at_chance else _changes(findings)),
         *_emptied(findings),
         *_collapse(findings),
         *_lost(findings),
-        *_seeds(findings),
     ]
 
 
@@ -50,6 +49,14 @@ def _unknown(findings: MethodFindings) -> Iterator[str]:
         yield "No pruned network has a result yet."
 
 
+def _chance(findings: MethodFindings) -> Iterator[str]:
+    if findings.at_chance and findings.dense is not None:
+        guessing = findings.study.chance[findings.setting]
+        against = f"{100 * findings.dense.mean:.1f} against {100 * guessing:.3g}{SPACE}%"
+        said = "no accuracy here says anything about pruning"
+        yield f"The dense networks are hardly better than chance ({against}): {said}."
+
+
 def _dense(findings: MethodFindings) -> Iterator[str]:
     if findings.dense is not None:
         over = plural(findings.dense.n, "seed")
@@ -58,6 +65,16 @@ def _dense(findings: MethodFindings) -> Iterator[str]:
 
 Spot = tuple[Group, float]
 """A moment and a density."""
+
+
+_COUNTED = {1: "one seed", 2: "two seeds"}
+"""Numbers of seeds that tell nothing apart."""
+
+
+def _on(cells: Sequence[Cell]) -> str:
+    """On how few seeds something is said of these cells; empty where they are enough."""
+    seeds = min((cell.difference.n for cell in cells if cell.difference is not None), default=FEWEST)
+    return f"on {_COUNTED[seeds]}, " if seeds < FEWEST else ""
 
 
 def _at(spots: Sequence[Spot], every: Sequence[Spot]) -> str:
@@ -106,7 +123,8 @@ def _leaders(findings: MethodFindings) -> Iterator[str]:
     parts = [f"{name} does best {_at(won, every)}" for name, won in leads.items()]
     apart = [spot for spot, order in found if order.apart[0]]
     if all(order.apart[0] is None for _, order in found):
-        told = "with one seed in common, nothing is told apart"
+        most = max(order.seeds for _, order in found)
+        told = f"with {_COUNTED[most]} in common, nothing is told apart"
     elif apart:
         told = f"the best is told apart from the second {_at(apart, every)}"
         told += "" if len(apart) == len(found) else " only"
@@ -148,6 +166,7 @@ def _matching(findings: MethodFindings) -> Iterator[str]:
         return
     for group in findings.groups:
         yield _range(findings, group)
+    yield from _range_beside(findings)
 
 
 def _matching_moments(findings: MethodFindings) -> str:
@@ -160,23 +179,42 @@ def _matching_moments(findings: MethodFindings) -> str:
     if not first:
         return f"No method is within 0.2 points of dense at {where}, whenever it prunes."
     parts = [f"{name} first {moment}" if moment else name for name, moment in first.items()]
-    return f"Matching (within 0.2 points of dense) at {where}: {listed(parts)}."
+    on = _on([cell for cell in findings.all_cells if cell.method in first])
+    return f"Matching (within 0.2 points of dense) at {where}: {on}{listed(parts)}."
 
 
 def _range(findings: MethodFindings, group: Group) -> str:
-    found, where = ranges(findings, group), f"Pruned {when(group)}: "
+    """Of the methods that are pruned at the group's moment."""
+    found = ranges(findings, group).of([name for name in group.methods if name not in group.beside])
+    reached = group.densities[0] if found.matching is None else found.matching
+    telling = found.farthest or tuple(found.by)
+    cells = [cell for cell in group.cells if cell.method in telling and cell.density >= reached]
+    where = f"Pruned {when(group)}: {_on(cells)}"
     if found.matching is None:
         return f"{where}no method is within 0.2 points of dense at {sparsity(group.densities[0])} sparsity, the lowest."
-    farthest = listed([group.named(name) for name in found.farthest])
+    farthest = listed(found.farthest)
     verb = "goes" if len(found.farthest) == 1 else "go"
     said = f"{where}{farthest} {verb} farthest, matching (within 0.2 points of dense) up to {sparsity(found.matching)}"
     if found.matching == group.densities[-1]:
         said += ", the highest sparsity tried"
     if found.trivial is not None:
         said += f"; up to {sparsity(found.trivial)} random pruning matches, too, so that is trivial"
-    elif any(name in findings.study.random for name in group.methods):
+    elif any(name in findings.study.random for name in found.by):
         said += "; random pruning matches nowhere"
     return f"{said}."
+
+
+def _range_beside(findings: MethodFindings) -> Iterator[str]:
+    """Of the methods with a moment of their own, which are the same beside every group."""
+    parts: dict[str, str] = {}
+    for group in findings.groups:
+        for name in group.beside:
+            cells = group.cells_of(name)
+            density = lowest_matching(cells)
+            reach = "matches nowhere" if density is None else f"matches up to {sparsity(density)}"
+            parts.setdefault(name, f"{_on(cells)}{group.named(name)} {reach}")
+    if parts:
+        yield f"Beside them, at a moment of their own: {'; '.join(parts.values())}."
 
 
 def _changes(findings: MethodFindings) -> Iterator[str]:
@@ -201,12 +239,16 @@ def _outcomes(items: Sequence[tuple[Spot, Paired]]) -> list[str]:
     for spot, paired in items:
         outcome = "worse" if paired.difference.mean < 0 else "better"
         if paired.told_apart is not True:
-            outcome = "not told apart" if paired.told_apart is False else "on one seed, which tells nothing apart,"
+            outcome = "not told apart" if paired.told_apart is False else _too_few(paired.difference.n)
         by.setdefault(outcome, []).append((spot, paired))
     return [
         f"{outcome} {_at([spot for spot, _ in chosen], every)} ({_points([paired for _, paired in chosen])} points)"
         for outcome, chosen in by.items()
     ]
+
+
+def _too_few(seeds: int) -> str:
+    return f"on {_COUNTED[seeds]}, which {'tells' if seeds == 1 else 'tell'} nothing apart,"
 
 
 def _points(items: Sequence[Paired]) -> str:
@@ -220,14 +262,23 @@ def _emptied(findings: MethodFindings) -> Iterator[str]:
     for group in findings.groups[:1]:
         density = masks.shown_densities(findings, group)[-1]
         cells = [cell for cell in group.cells if cell.density == density]
-        found = [(group.named(cell.method), spread) for cell in cells if (spread := masks.emptied(cell)) is not None]
-        some = sorted((each for each in found if each[1].mean > 0), key=lambda each: -each[1].mean)
-        if some:
-            parts = [f"{name} {share(spread)}" for name, spread in some]
-            rest = "" if len(some) == len(found) else "; none by the others"
-            yield f"Channels emptied at {sparsity(density)} sparsity, pruned {when(group)}: {listed(parts)}{rest}."
-        elif found:
-            yield f"At {sparsity(density)} sparsity, pruned {when(group)}, no method empties a channel."
+        found = {cell.method: spread for cell in cells if (spread := masks.emptied(cell)) is not None}
+        here = {name: spread for name, spread in found.items() if name not in group.beside}
+        beside = {group.named(name): spread for name, spread in found.items() if name in group.beside}
+        more = f"; beside them, {_shares(beside)}" if beside else ""
+        if any(spread.mean > 0 for spread in here.values()):
+            yield f"Channels emptied at {sparsity(density)} sparsity, pruned {when(group)}: {_shares(here)}{more}."
+        elif here:
+            yield f"At {sparsity(density)} sparsity, pruned {when(group)}, no method empties a channel{more}."
+
+
+def _shares(found: Mapping[str, Spread]) -> str:
+    """The shares of channels emptied, the largest first."""
+    some = sorted((each for each in found.items() if each[1].mean > 0), key=lambda each: -each[1].mean)
+    if not some:
+        return f"none by {listed(list(found))}"
+    rest = "" if len(some) == len(found) else "; none by the others"
+    return listed([f"{name} {share(spread)}" for name, spread in some]) + rest
 
 
 def _collapse(findings: MethodFindings) -> Iterator[str]:
@@ -264,7 +315,8 @@ def _seeds(findings: MethodFindings) -> Iterator[str]:
     count = len(findings.seeds)
     if not findings.study.trained:
         return
-    if count < FEWER:
-        yield f"Only {plural(count, 'seed')}: neither deviations nor intervals can be trusted."
+    if count < FEWEST:
+        told = "nothing is told apart, and neither deviations nor intervals can be trusted"
+        yield f"Only {plural(count, 'seed')}: {told}."
     elif count < FEW_SEEDS:
         yield f"With fewer than {FEW_SEEDS} seeds (here {count}) the intervals say little: they come out too narrow."

@@ -22,6 +22,10 @@ ALONE, AMONG = (4.3, 3.5), (3.7, 3.0)
 """Inches of a panel that stands alone (narrow, so that its letters stay legible on a phone), and among others."""
 
 
+ALONE_MARGIN = 1.5
+"""The ends of a sparsity axis with one density: so many times as high and as low."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """One panel: what it is called, what it shows in words, and how it is drawn (returns the legend's entries)."""
@@ -87,6 +91,36 @@ def curve(axes: Axes, x: Sequence[float], spreads: Sequence[Spread], look: Look,
     return look.entry(label(name))
 
 
+def point(axes: Axes, x: float, spread: Spread, look: Look, name: str) -> Line2D:
+    """A mean in percent with a bar of one standard deviation to each side; returns the legend's entry."""
+    mean, deviation = 100 * spread.mean, 100 * (spread.sd or 0.0)
+    axes.vlines(x, mean - deviation, mean + deviation, color=look.colour, linewidth=1.2)
+    line = {**look.line(label(name)), "linestyle": "none"}
+    axes.plot([x], [mean], **line)
+    return Line2D([], [], **line)
+
+
+def side_by_side(density: float, count: int) -> list[float]:
+    """Places around the only density of an axis, from left to right, so that markers do not hide each other."""
+    step = min(0.2, 1.6 / max(count - 1, 1))  # in parts of the way to the axis' ends
+    return [density * ALONE_MARGIN ** -(step * (place - (count - 1) / 2)) for place in range(count)]
+
+
+def within(draw: Callable[[Axes], list[Line2D]], limits: tuple[float, float], axes: Axes) -> list[Line2D]:
+    """Draw a panel between limits that it shares with others."""
+    handles = draw(axes)
+    axes.set_ylim(limits)
+    return handles
+
+
+def limits_of(spreads: Sequence[Spread]) -> tuple[float, float]:
+    """What holds all of these with their deviations, in percent."""
+    low = min(100 * (each.mean - (each.sd or 0.0)) for each in spreads)
+    high = max(100 * (each.mean + (each.sd or 0.0)) for each in spreads)
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
 def dense_line(axes: Axes, findings: MethodFindings) -> list[Line2D]:
     """The dense networks' accuracy, with its band, in grey."""
     if findings.dense is None:
@@ -112,7 +146,7 @@ def sparsity_axis(axes: Axes, densities: Sequence[float]) -> None:
     """Sparsity from left to right on a scale that is logarithmic in density, marked where something was tried."""
     axes.set_xscale("log")
     high, low = max(densities), min(densities)
-    margin = (high / low) ** 0.05 if high > low else 1.5
+    margin = (high / low) ** 0.05 if high > low else ALONE_MARGIN
     axes.set_xlim(high * margin, low / margin)
     axes.xaxis.set_major_locator(FixedLocator(list(densities)))
     shown = set(spaced([math.log(high / each) for each in densities], least=0.105 * math.log(high / low or 1)))

@@ -21,7 +21,7 @@ def show_methods(study: MethodStudy, console: Console) -> None:
     for findings in find_methods(study):
         console.print(Text(findings.setting, style="bold"))
         for group in findings.groups:
-            console.print(Text(f"pruned {words.when(group)}"))
+            console.print(Text(f"pruned {words.pruned_when(group)}"))
             console.print(_table(findings, group))
             for order in orders(findings, group):
                 if len(order.methods) > 1:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from secateurs.report.curves import Spread
 from secateurs.report.methods.compared import Order, Paired
-from secateurs.report.methods.findings import Cell, Interval
+from secateurs.report.methods.findings import Cell, Group, Interval
 from secateurs.report.words import NOTHING, SPACE, listed, signed
 
 LESS, SAME = ">", "\N{ALMOST EQUAL TO}"
@@ -15,7 +15,7 @@ LESS, SAME = ">", "\N{ALMOST EQUAL TO}"
 
 ORDER = (
     "“>”: told apart by the 95 % bootstrap interval of the difference, paired by seed; “≈”: not told apart, "
-    "the interval includes 0; “,”: one seed only, so nothing can be told apart."
+    "the interval includes 0; “,”: fewer than three seeds in common, which tell nothing apart."
 )
 
 
@@ -55,6 +55,11 @@ def sparsities(densities: Sequence[float]) -> str:
 def when(place: Place) -> str:
     """The moment of pruning, as in "pruned at 12ep"."""
     return "at initialisation" if place.epoch == 0 else f"at {place.moment}"
+
+
+def pruned_when(group: Group) -> str:
+    """The moment at which a group's methods are pruned, for a title."""
+    return when(group) + (", and methods with a moment of their own" if group.beside else "")
 
 
 def between(interval: Interval) -> str:
