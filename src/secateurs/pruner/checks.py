@@ -45,8 +45,7 @@ def check_optimizer(model: nn.Module, optimizer: object, names: Sequence[str]) -
     for name in names:
         if name not in parameters:
             raise PruningError(
-                f"{plain(name)!r} is computed, not a parameter: weight normalisation, a parametrization or torch's own "
-                "prune is on it; remove that first, or leave the layer out with exclude="
+                f"how: names {plain(name)!r}, which the model does not have{did_you_mean(name, parameters)}"
             )
     missing = [plain(name) for name in names if id(parameters[name]) not in held]
     if missing:
