@@ -19,7 +19,7 @@ ORDER = (
 )
 
 
-class Place(Protocol):
+class Standing(Protocol):
     """Whatever stands at a moment of pruning."""
 
     @property
@@ -52,7 +52,7 @@ def sparsities(densities: Sequence[float]) -> str:
     return f"{listed([percent_removed(density) for density in densities])}{SPACE}%"
 
 
-def when(place: Place) -> str:
+def when(place: Standing) -> str:
     """The moment of pruning, as in "pruned at 12ep"."""
     return "at initialisation" if place.epoch == 0 else f"at {place.moment}"
 
