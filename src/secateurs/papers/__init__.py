@@ -26,6 +26,7 @@ class Reporter(Protocol):
 REPORTS: dict[str, str] = {
     "early_periods": "p0_early_periods",
     "methods": "p2_lottery_tickets",
+    "regret": "p0_early_periods",
 }
 """Kind of study -> the module here that reports on it."""
 

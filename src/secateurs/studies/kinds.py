@@ -12,7 +12,7 @@ from typing import Any
 from secateurs.studies.early_periods import EarlyPeriodsStudy
 from secateurs.studies.methods import MethodsPlan
 from secateurs.studies.plan import Plan
-from secateurs.studies.schema import EarlyPeriods, Methods, StudyRecipe
+from secateurs.studies.schema import EarlyPeriods, Methods, Regret, StudyRecipe
 
 
 @dataclass(frozen=True)
@@ -26,5 +26,6 @@ class Kind:
 STUDIES: dict[str, Kind] = {
     "early_periods": Kind(EarlyPeriods, EarlyPeriodsStudy),
     "methods": Kind(Methods, MethodsPlan),
+    "regret": Kind(Regret, EarlyPeriodsStudy),
 }
 """The only place where a name means a kind of study."""

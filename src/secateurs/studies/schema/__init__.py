@@ -10,6 +10,7 @@ from secateurs.studies.schema.common import (
 )
 from secateurs.studies.schema.early_periods import EarlyPeriods
 from secateurs.studies.schema.methods import MethodRecipe, Methods, Reported
+from secateurs.studies.schema.regret import Regret
 
 __all__ = [
     "DataPart",
@@ -19,6 +20,7 @@ __all__ = [
     "Methods",
     "ModelPart",
     "PruneRecipe",
+    "Regret",
     "Reported",
     "SignalPart",
     "StudyRecipe",

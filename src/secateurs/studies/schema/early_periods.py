@@ -16,7 +16,7 @@ from secateurs.when import signal_of, trigger_of
 class EarlyPeriods(StudyRecipe):
     """P0's study: a dense run watched by signals, pruned at many moments, every pruned run trained to the end."""
 
-    study: Literal["early_periods"] = "early_periods"
+    study: Literal["early_periods", "regret"] = "early_periods"
     prune: PruneRecipe = PruneRecipe()
     moments: tuple[MomentText, ...] = Field(min_length=1)
     signals: tuple[SignalPart, ...] = Field((Spec("fisher_trace"), Spec("kl_uniform")), validate_default=True)

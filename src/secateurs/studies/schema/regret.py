@@ -1,0 +1,29 @@
+"""The recipe of the regret benchmark: P0's study in many settings, to choose triggers on some and judge on others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from secateurs.core import did_you_mean
+from secateurs.studies.schema.early_periods import EarlyPeriods
+
+
+class Regret(EarlyPeriods):
+    """P0's study in each of the ``settings``; what a trigger loses is told apart for those that are ``judged``.
+
+    Attributes:
+        judged: labels of the settings on which nothing was chosen; a default trigger is chosen on the others.
+    """
+
+    study: Literal["regret"] = "regret"
+    judged: tuple[str, ...] = Field(())
+
+    def faults(self) -> Iterator[str]:
+        """Those of the study, and labels that no setting bears."""
+        yield from super().faults()
+        for label in self.judged:
+            if self.settings and label not in self.settings:
+                yield f"judged: no setting {label!r}{did_you_mean(label, self.settings)}"
