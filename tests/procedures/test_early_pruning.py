@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from secateurs.core import DataError, Moment, Observation, PruningError, Spec, TrainingError, TrainState, prunable
 from secateurs.how import Mask, enforce, keep_top
@@ -277,7 +276,7 @@ def test_a_score_without_data_does_not_ask_for_examples() -> None:
 
 @pytest.mark.parametrize("density", [0, -0.1, 1.0001, math.nan, math.inf, "much"])
 def test_densities_that_cannot_be(density: Any) -> None:
-    with pytest.raises(ValidationError, match="density"):
+    with pytest.raises(PruningError, match="density"):
         PruneSettings(density=density)
 
 
@@ -285,7 +284,7 @@ def test_densities_that_cannot_be(density: Any) -> None:
     "options", [{"scope": "local"}, {"examples_per_class": 0}, {"min_lr": -1}, {"min_lr": math.nan}, {"sparsity": 0.9}]
 )
 def test_pruning_settings_that_cannot_be(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(PruningError):
         PruneSettings(**options)
 
 

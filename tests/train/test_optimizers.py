@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
+from secateurs.core import TrainingError
 from secateurs.train import Adam, AdamW, Sgd, TrainSettings
 
 RATE = 0.05
@@ -104,5 +104,5 @@ def test_named_alone_and_unnamed() -> None:
     ids=str,
 )
 def test_what_an_optimiser_does_not_have_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(TrainingError):
         TrainSettings(epochs=1, optimizer=options)

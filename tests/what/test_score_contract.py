@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from nets import N, example
 from oracle import furthest
 from secateurs.core import Batch, PruningError, Scores, Spec, prunable
 from secateurs.how import keep_top
-from secateurs.what import SCORES, score
+from secateurs.what import SCORES, check_score, score
 from secateurs.zoo import Classification
 from toys import CLASSES, BrokenError, Fixed, generator, net, unchanged
 
@@ -325,6 +326,32 @@ def test_failing_data_leave_no_trace(spec: Spec) -> None:
     large = Batch(torch.zeros(2, 1, 9, 9).double(), data.targets[:2])
     with unchanged(model), pytest.raises(RuntimeError):
         score(spec, model, TASK, [large], generator=generator())
+
+
+@by_name
+def test_what_a_score_refuses_whatever_it_is_given_is_refused_before(name: str) -> None:
+    """In the same words, so that a plan can tell it; and what is refused before is refused by the score itself."""
+    wrong = [{"bn": "batsh"}, {"micro_batch": 0}, {"micro_batch": 4, "bn": "batch"}, {"temperature": 0.0}]
+    wrong += [{"temperature": -1.0}, {"temperature": math.inf}, {"probes": 0}, {"labels": "exakt"}]
+    wrong += [{"temperature": "hot"}, {"temperature": math.nan}, {"probes": 1.5}, {"micro_batch": "all"}, {"bn": None}]
+    data = Fixed(torch.rand(9, 1, 6, 6, generator=generator(2)), torch.arange(9) % CLASSES)
+    check_score(Spec(name), "what")
+    for options in wrong:
+        if all(name in having(option) for option in options):
+            with pytest.raises(PruningError, match=rf"^what: {name}: ") as before:
+                check_score(Spec(name, options), "what")
+            with pytest.raises(PruningError) as then:
+                SCORES[name](net(), TASK, data.batches(9), generator=generator(1), **options)
+            assert str(before.value) == f"what: {then.value}"
+
+
+@by_name
+def test_a_micro_batch_goes_with_running_statistics(name: str) -> None:
+    if name in having("micro_batch"):
+        check_score(Spec(name, {"micro_batch": 4, "bn": "running"}), "what")
+    if name == "grasp":  # its own default is the other
+        with pytest.raises(PruningError, match=r"^grasp: micro_batch: .* at least 1 and bn='running', got 4 and"):
+            check_score(Spec(name, {"micro_batch": 4}), "")
 
 
 @by_name

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
+import typing
 
 import pytest
 import torch
@@ -23,6 +25,16 @@ def small(name: str) -> Spec:
     options = {"width": 2, "hidden": (6, 5)}
     taken = inspect.signature(MODELS[name]).parameters
     return Spec(name, {key: value for key, value in options.items() if key in taken})
+
+
+@contract
+def test_it_is_the_function_of_its_name(name: str) -> None:
+    """As documentation, error messages and pickle find it, also where a factory has made it."""
+    function = MODELS[name]
+    assert function.__name__ == function.__qualname__ == name
+    assert getattr(importlib.import_module(function.__module__), name) is function
+    assert typing.get_type_hints(function)["return"] is nn.Module
+    assert inspect.getdoc(function)
 
 
 @contract

@@ -71,6 +71,7 @@ def test_cifar_resnets_have_the_published_number_of_parameters(
     assert parameters(name, shortcut="B") == resnet_parameters([16, 32, 64], blocks, projections=True) == option_b
     assert parameters("cifar_resnet", depth=depth) == option_a
     assert round(option_a / 1e6, 1 if depth == 110 else 2) == millions
+    assert f"{option_a:,} parameters with shortcut A, {option_b:,} with B ({millions} M in" in str(MODELS[name].__doc__)
 
 
 def test_resnet18_has_the_published_number_of_parameters() -> None:
@@ -158,6 +159,7 @@ def test_vggs_have_the_number_of_parameters_that_their_layers_make(
     convolutions = sum(9 * a * b + 2 * b for a, b in pairwise(channels))
     assert len(channels) - 1 + 3 == depth  # the name counts three fully connected layers, of which one is left
     assert parameters(f"vgg{depth}") == convolutions + 513 * 10 == total
+    assert f"{total:,} parameters on CIFAR-10" in str(MODELS[f"vgg{depth}"].__doc__)
 
 
 @pytest.mark.parametrize("name", MODELS)

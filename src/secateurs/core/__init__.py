@@ -20,6 +20,7 @@ from secateurs.core.callables import (
 from secateurs.core.errors import (
     DataError,
     JobError,
+    MeasureError,
     PruningError,
     RecipeError,
     SecateursError,
@@ -28,6 +29,7 @@ from secateurs.core.errors import (
     TrainingError,
     did_you_mean,
 )
+from secateurs.core.groups import Group, Keep, Member, Padding
 from secateurs.core.model import evaluating, prunable
 from secateurs.core.moment import Moment
 from secateurs.core.numbers import all_finite
@@ -42,11 +44,16 @@ __all__ = [
     "Distribution",
     "Examples",
     "Factored",
+    "Group",
     "JobError",
+    "Keep",
     "Log",
+    "MeasureError",
+    "Member",
     "Moment",
     "Observation",
     "Observer",
+    "Padding",
     "Predicts",
     "PruningError",
     "RecipeError",

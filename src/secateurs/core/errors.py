@@ -26,6 +26,10 @@ class TrainingError(SecateursError):
     """Training settings that contradict each other, the data or the state."""
 
 
+class MeasureError(SecateursError):
+    """A comparison of networks that is not defined: other architectures or masks, outputs without variance."""
+
+
 class RecipeError(SecateursError):
     """A recipe that does not say something valid; the message has one line per fault, with its path."""
 

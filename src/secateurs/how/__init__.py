@@ -4,6 +4,15 @@ Scores come in (name -> tensor, higher = keep), a :class:`Mask` goes out; ``appl
 ``enforce`` put it on a model, and the density schedules say how far each pruning step goes.
 """
 
+from secateurs.how.channels import (
+    channel_groups,
+    channel_mask,
+    cut_in_place,
+    keep_density,
+    keep_top_channels,
+    mask_channels,
+    remove_channels,
+)
 from secateurs.how.density import (
     DENSITIES,
     cubic,
@@ -19,21 +28,30 @@ from secateurs.how.density import (
 from secateurs.how.enforce import Enforcement, apply, enforce
 from secateurs.how.keep import keep_top
 from secateurs.how.mask import Mask
+from secateurs.how.steps import keep_in_steps
 
 __all__ = [
     "DENSITIES",
     "Enforcement",
     "Mask",
     "apply",
+    "channel_groups",
+    "channel_mask",
     "cubic",
+    "cut_in_place",
     "early_crop",
     "enforce",
     "exponential",
     "harmonic",
     "imp",
+    "keep_density",
+    "keep_in_steps",
     "keep_top",
+    "keep_top_channels",
     "linear",
+    "mask_channels",
     "one_shot",
+    "remove_channels",
     "rounds",
     "survivors",
 ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
-from torch import Tensor, nn
+from torch import nn
 
 from secateurs import what
-from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, generator_for, prunable
-from secateurs.how import DENSITIES, Mask, keep_top, survivors
+from secateurs.core import Batch, PruningError, ScoreFn, Scores, SecateursError, Spec, generator_for, prunable
+from secateurs.how import DENSITIES, Mask, keep_in_steps
 from secateurs.train import Settings
 from secateurs.zoo import Dataset
 
@@ -56,6 +56,8 @@ class MaskSettings(Settings):
     (0.8, 0.6, 0.4)
     """
 
+    refusal: ClassVar[type[SecateursError]] = PruningError
+
     density: float = Field(0.1, gt=0, le=1)
     scope: Literal["global", "layer", "erk"] = "global"
     score: Annotated[Spec, BeforeValidator(lambda name: Spec(name) if isinstance(name, str) else name)] = Spec(
@@ -72,6 +74,16 @@ class MaskSettings(Settings):
         """The density after each step, of the original total; the last is ``density``."""
         own = DENSITIES[self.schedule]
         return own(self.density) if self.schedule == "one_shot" else own(self.density, self.steps)
+
+    @field_validator("score")
+    @classmethod
+    def _score_takes_its_options(cls, score: Spec) -> Spec:
+        if score.name in what.SCORES:  # a function of one's own may go by any name
+            try:
+                what.check_score(score, "")
+            except PruningError as error:
+                raise ValueError(str(error)) from error
+        return score
 
     @field_validator("schedule", mode="before")
     @classmethod
@@ -133,22 +145,16 @@ def find_mask(
     Mask(density=0.25, kept=308, total=1232, layers=3)
     """
     generator = generator_for("pruning", pruning_seed)
-    weights = prunable(model, settings.exclude)
-    sizes = [weight.numel() for weight in weights.values()]
+    names = list(prunable(model, settings.exclude))
     examples = _DrawnOnce(data.train.balanced(settings.examples_per_class, generator))
     criterion = _criterion(settings, score)
 
     def scored(mask: Mask | None) -> Scores:
-        scores = what.score(criterion, model, data.task, examples, names=list(weights), mask=mask, generator=generator)
-        return _reversed(scores) if settings.invert else scores
+        return what.score(criterion, model, data.task, examples, names=names, mask=mask, generator=generator)
 
-    mask: Mask | None = None
-    for density in settings.densities():
-        if mask is not None and not settings.revive and _count(sizes, density, settings.scope) == mask.kept:
-            continue
-        within = None if settings.revive else mask
-        mask = keep_top(scored(mask), density, scope=settings.scope, within=within)  # old scores are gone by then
-    return cast(Mask, mask)  # A schedule has at least one step.
+    return keep_in_steps(
+        scored, settings.densities(), scope=settings.scope, revive=settings.revive, invert=settings.invert
+    )
 
 
 class _DrawnOnce:
@@ -184,13 +190,3 @@ def _own_way(info: ValidationInfo) -> tuple[Schedule, int]:
     """Schedule and steps of the score; of a score that could not be read, any will do."""
     score = info.data.get("score")
     return ITERATED.get(score.name, ("one_shot", 1)) if score is not None else ("one_shot", 1)
-
-
-def _reversed(scores: Scores) -> dict[str, Tensor]:
-    """Scores in which the lowest are the highest; of integers the complement, since negation can overflow."""
-    return {name: -score if score.is_floating_point() else ~score for name, score in scores.items()}
-
-
-def _count(sizes: Sequence[int], density: float, scope: str) -> int:
-    """How many entries of layers of these sizes ``keep_top`` keeps."""
-    return sum(survivors(density, size) for size in (sizes if scope == "layer" else [sum(sizes)]))

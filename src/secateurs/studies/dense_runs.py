@@ -8,19 +8,15 @@ from typing import Any
 from torch import Tensor
 
 from secateurs.jobs import Context, Entry, job
-from secateurs.studies.runs import final_numbers, load_data, located, one_epoch
-from secateurs.studies.schema import DataPart, ModelPart, SignalPart
-from secateurs.train import Seeds, Settings, TrainSettings, begin, observe, pack, unpack
+from secateurs.studies.runs import RunConfig, final_numbers, load_data, located, one_epoch
+from secateurs.studies.schema import SignalPart
+from secateurs.train import observe, pack, unpack
 from secateurs.when import Watch, signal_of
 
 
-class DenseConfig(Settings):
+class DenseConfig(RunConfig):
     """Everything that a dense run follows from."""
 
-    model: ModelPart
-    data: DataPart
-    train: TrainSettings
-    seeds: Seeds
     signals: tuple[SignalPart, ...]
     checkpoint_every: int
 
@@ -35,7 +31,7 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
     del inputs
     c = DenseConfig.model_validate(located(config, ctx.where))
     data = load_data(c.data, str(ctx.device))
-    state = begin(c.model, data, c.train, init_seed=c.seeds.init, device=ctx.device)
+    state = c.untrained(data, ctx.device)
     probe = data.train.probe(len(data.train), c.seeds.order)
     watch = Watch([signal_of(spec) for spec in c.signals], state.model, probe=probe, seed=c.seeds.order)
     checkpoints: dict[str, Any] = {}
@@ -60,7 +56,7 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
     while state.moment.epoch < c.train.epochs and state.diverged is None:
         if state.moment.epoch % c.checkpoint_every == 0:
             keep()
-        state = one_epoch(state, data, c.train, c.seeds, ctx, watch)
+        state = one_epoch(state, data, c, ctx, watch)
         ctx.pause_point(paused)
     if state.diverged is None:
         keep()

@@ -13,31 +13,17 @@ from secateurs.core import Moment, TrainState
 from secateurs.how import Mask
 from secateurs.jobs import Context, Entry, job
 from secateurs.procedures import find_mask, mask_facts, prune, shuffled
-from secateurs.studies.runs import dense_state, load_data, located, to_the_end
-from secateurs.studies.schema import DataPart, MaskRecipe, ModelPart, PruneRecipe
-from secateurs.train import Seeds, Settings, TrainSettings, begin, unpack
+from secateurs.studies.pruned_runs import PrunedConfig
+from secateurs.studies.runs import RunConfig, dense_state, load_data, located, to_the_end
+from secateurs.studies.schema import MaskRecipe
+from secateurs.train import unpack
 from secateurs.zoo import Dataset
 
 
-class MaskConfig(Settings):
+class MaskConfig(RunConfig):
     """Everything that a mask follows from, beside the dense run if it is found ``at`` a later moment than step 0."""
 
-    model: ModelPart
-    data: DataPart
-    train: TrainSettings
-    seeds: Seeds
     mask: MaskRecipe
-    at: str
-
-
-class MaskedConfig(Settings):
-    """Everything that a masked run follows from, beside its mask, and the dense run if ``at`` is later than step 0."""
-
-    model: ModelPart
-    data: DataPart
-    train: TrainSettings
-    seeds: Seeds
-    prune: PruneRecipe
     at: str
 
 
@@ -66,13 +52,13 @@ def shuffled_mask(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Cont
 
     Tensors and summary are those of a mask run. Where there is no mask, the summary says why.
     """
-    c = MaskedConfig.model_validate(located(config, ctx.where))
+    c = PrunedConfig.model_validate(located(config, ctx.where))
     found = inputs["mask"]
     if found.summary["diverged"] is not None:
         return {"diverged": found.summary["diverged"]}
     mask = shuffled(Mask.from_tensors(found.tensors("mask")), c.seeds.pruning)
     data = load_data(c.data)
-    model = begin(c.model, data, c.train, init_seed=c.seeds.init).model
+    model = c.untrained(data).model
     ctx.save(mask.to_tensors(), name="mask")
     return {"diverged": None, **mask_facts(mask, model)}
 
@@ -84,7 +70,7 @@ def masked_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
     Metrics and summary are those of a pruned run. Where the dense run diverged before the mask could
     be found or laid on, nothing is trained, and the summary says only that.
     """
-    c = MaskedConfig.model_validate(located(config, ctx.where))
+    c = PrunedConfig.model_validate(located(config, ctx.where))
     found = inputs["mask"]
     if found.summary["diverged"] is not None:
         return {"diverged": found.summary["diverged"]}
@@ -96,12 +82,12 @@ def masked_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
         mask = Mask.from_tensors(found.tensors("mask"))
         state = prune(state, data, c.prune, c.train, pruning_seed=c.seeds.pruning, mask=mask, model=c.model)
     else:
-        state = unpack(*ctx.restored, begin(c.model, data, c.train, init_seed=c.seeds.init, device=ctx.device))
-    return to_the_end(state, data, c.train, c.seeds, ctx)
+        state = unpack(*ctx.restored, c.untrained(data, ctx.device))
+    return to_the_end(state, data, c, ctx)
 
 
-def _state_at(c: MaskConfig | MaskedConfig, data: Dataset, inputs: Mapping[str, Entry], ctx: Context) -> TrainState:
+def _state_at(c: MaskConfig | PrunedConfig, data: Dataset, inputs: Mapping[str, Entry], ctx: Context) -> TrainState:
     """The dense run's state at the config's moment; at step 0 no run is needed for that."""
-    state = begin(c.model, data, c.train, init_seed=c.seeds.init, device=ctx.device)
+    state = c.untrained(data, ctx.device)
     at = Moment.parse(c.at, state.moment.steps_per_epoch)
-    return dense_state(inputs["dense"], at, state, data, c.train, c.seeds) if at.steps else state
+    return dense_state(inputs["dense"], at, state, data, c) if at.steps else state

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from secateurs.core import Moment, Spec, version_of
 from secateurs.jobs import Entry, Graph, Job, Store
-from secateurs.studies.mask_runs import MaskConfig, MaskedConfig
+from secateurs.studies.mask_runs import MaskConfig
 from secateurs.studies.plan import Planner, left_to_train
+from secateurs.studies.pruned_runs import PrunedConfig
 from secateurs.studies.schema import MethodRecipe, Methods, PruneRecipe
 from secateurs.train import Seeds
 from secateurs.what import SCORES
@@ -163,9 +164,9 @@ class MethodsPlan:
         cost = left_to_train(settings.after, at, self.recipe.train.epochs)
         return self._planner.job("masked_run", config, inputs, {}, label, cost)
 
-    def _masked(self, pruning: _Pruning, seed: int) -> MaskedConfig:
+    def _masked(self, pruning: _Pruning, seed: int) -> PrunedConfig:
         r, settings, at = self.recipe, pruning.settings, str(pruning.at)
-        return MaskedConfig(model=r.model, data=r.data, train=r.train, seeds=_seeds(seed), prune=settings, at=at)
+        return PrunedConfig(model=r.model, data=r.data, train=r.train, seeds=_seeds(seed), prune=settings, at=at)
 
     def _dense_at(self, moment: Moment, seed: int) -> dict[str, Job]:
         """The dense run as an input, where its later weights are needed."""

@@ -8,18 +8,14 @@ from typing import Any
 from secateurs.core import Moment
 from secateurs.jobs import Context, Entry, job
 from secateurs.procedures import prune
-from secateurs.studies.runs import dense_state, load_data, located, to_the_end
-from secateurs.studies.schema import DataPart, ModelPart, PruneRecipe
-from secateurs.train import Seeds, Settings, TrainSettings, begin, unpack
+from secateurs.studies.runs import RunConfig, dense_state, load_data, located, to_the_end
+from secateurs.studies.schema import PruneRecipe
+from secateurs.train import unpack
 
 
-class PrunedConfig(Settings):
-    """Everything that a pruned run follows from, beside the dense run it starts from."""
+class PrunedConfig(RunConfig):
+    """Everything that a run follows from which is pruned ``at`` a moment, beside the dense run and the mask it gets."""
 
-    model: ModelPart
-    data: DataPart
-    train: TrainSettings
-    seeds: Seeds
     prune: PruneRecipe
     at: str
 
@@ -32,12 +28,12 @@ def pruned_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
     """
     c = PrunedConfig.model_validate(located(config, ctx.where))
     data = load_data(c.data, str(ctx.device))
-    state = begin(c.model, data, c.train, init_seed=c.seeds.init, device=ctx.device)
+    state = c.untrained(data, ctx.device)
     if ctx.restored is None:
         at = Moment.parse(c.at, state.moment.steps_per_epoch)
-        state = dense_state(inputs["dense"], at, state, data, c.train, c.seeds)
+        state = dense_state(inputs["dense"], at, state, data, c)
         if state.diverged is None:
             state = prune(state, data, c.prune, c.train, pruning_seed=c.seeds.pruning, model=c.model)
     else:
         state = unpack(*ctx.restored, state)
-    return to_the_end(state, data, c.train, c.seeds, ctx)
+    return to_the_end(state, data, c, ctx)

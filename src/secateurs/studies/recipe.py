@@ -12,7 +12,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from secateurs.core import RecipeError, did_you_mean
@@ -20,6 +19,7 @@ from secateurs.studies.faults import describe
 from secateurs.studies.kinds import STUDIES
 from secateurs.studies.merging import common_paths, merge, without_nulls
 from secateurs.studies.schema import StudyRecipe
+from secateurs.studies.yaml_text import read_yaml
 from secateurs.train import Settings
 
 
@@ -98,6 +98,17 @@ def scales_of(source: str) -> tuple[str, ...]:
     return tuple(_file(source).scales)
 
 
+def triggers_of(source: str, scale: str | None = None) -> tuple[str, ...]:
+    """The names of the triggers that a recipe has at a scale; none where it can have none.
+
+    >>> triggers_of("demo", "smoke")
+    ('peak of tr(F)', 'peak of KL-uniform', 'halfway')
+    """
+    file = _file(source)
+    triggers = merge(file.common, file.scales.get(scale or "", {})).get("triggers")
+    return tuple(triggers) if isinstance(triggers, Mapping) else ()
+
+
 def check(raw: Mapping[str, Any], source: str) -> StudyRecipe:
     """Validate a plain mapping as a recipe.
 
@@ -126,7 +137,7 @@ def parse_overrides(overrides: Sequence[str], source: str) -> dict[str, Any]:
         keys = path.strip().split(".")
         if not separator or not all(keys):
             raise RecipeError(f"recipe {source}: override {text!r} is not of the form key.path=value")
-        parsed: Any = _yaml(value, f"override {text!r}")
+        parsed: Any = read_yaml(value, f"override {text!r}")
         for key in reversed(keys):
             parsed = {key: parsed}
         nested = merge(nested, parsed)
@@ -171,16 +182,7 @@ def _read(path: Path, source: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe {source}: cannot be read: {error}") from None
-    raw = _yaml(text, f"recipe {source}")
+    raw = read_yaml(text, f"recipe {source}")
     if not isinstance(raw, dict):
         raise RecipeError(f"recipe {source}: expected a mapping of keys, found {type(raw).__name__}")
     return raw
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        line = f", line {place.line + 1}" if place else ""
-        raise RecipeError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None

@@ -1,4 +1,4 @@
-"""What the jobs of all studies share: data, the way to a moment of the dense run and to the end, final numbers."""
+"""What the jobs of all studies share: config, data, the way to a moment of the dense run and to the end, numbers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,26 @@ from secateurs.how import Mask
 from secateurs.jobs import Context, Entry
 from secateurs.measure import evaluate
 from secateurs.procedures import mask_facts
-from secateurs.train import Seeds, TrainSettings, pack, train, unpack
+from secateurs.studies.schema import DataPart, ModelPart
+from secateurs.train import Seeds, Settings, TrainSettings, begin, pack, train, unpack
 from secateurs.when import TrainLoss, Watch
 from secateurs.zoo import DATASETS, Dataset
 
 PRELOAD = ("secateurs.studies", "sklearn.datasets", "sklearn.model_selection")
 """Modules that every worker of a study needs: imported once, by the server that workers are forked from."""
+
+
+class RunConfig(Settings):
+    """What every run follows from; a job's own config says the rest."""
+
+    model: ModelPart
+    data: DataPart
+    train: TrainSettings
+    seeds: Seeds
+
+    def untrained(self, data: Dataset, device: str | torch.device = "cpu") -> TrainState:
+        """The network at step 0."""
+        return begin(self.model, data, self.train, init_seed=self.seeds.init, device=device)
 
 
 @lru_cache(maxsize=4)
@@ -53,9 +67,7 @@ def located(config: Mapping[str, Any], where: Mapping[str, Any]) -> dict[str, An
     return {**config, "data": {**config["data"], **where}}
 
 
-def dense_state(
-    dense: Entry, at: Moment, blank: TrainState, data: Dataset, settings: TrainSettings, seeds: Seeds
-) -> TrainState:
+def dense_state(dense: Entry, at: Moment, blank: TrainState, data: Dataset, c: RunConfig) -> TrainState:
     """The dense run's state at a moment, to the same bits; ``blank`` is consumed.
 
     Where the moment is no checkpoint, the steps from the nearest one before it are trained again. What
@@ -65,17 +77,17 @@ def dense_state(
     known = {name: Moment.parse(name, at.steps_per_epoch) for name in checkpoints}
     nearest = max((name for name in known if known[name] <= at), key=lambda name: known[name])
     state = unpack(dense.tensors(nearest), checkpoints[nearest], blank)
-    state = train(state, data, settings, until=at, order_seed=seeds.order)
+    state = train(state, data, c.train, until=at, order_seed=c.seeds.order)
     told = dense.summary["diverged"]
     broken = told is not None and Moment.parse(told, at.steps_per_epoch) <= at
     broken = broken or not all(bool(torch.isfinite(parameter).all()) for parameter in state.model.parameters())
     return state.take(diverged=at) if broken and state.diverged is None else state
 
 
-def to_the_end(state: TrainState, data: Dataset, settings: TrainSettings, seeds: Seeds, ctx: Context) -> dict[str, Any]:
+def to_the_end(state: TrainState, data: Dataset, c: RunConfig, ctx: Context) -> dict[str, Any]:
     """Train to the run's end, pausing after every epoch; keep the final state, and say what came of it."""
-    while state.moment.steps < settings.epochs * state.moment.steps_per_epoch and state.diverged is None:
-        state = one_epoch(state, data, settings, seeds, ctx)
+    while state.moment.steps < c.train.epochs * state.moment.steps_per_epoch and state.diverged is None:
+        state = one_epoch(state, data, c, ctx)
         ctx.pause_point(partial(pack, state))
     facts: dict[str, Any] = {}
     if state.mask is not None:
@@ -85,16 +97,15 @@ def to_the_end(state: TrainState, data: Dataset, settings: TrainSettings, seeds:
     return final_numbers(state, data) | facts
 
 
-def one_epoch(
-    state: TrainState, data: Dataset, settings: TrainSettings, seeds: Seeds, ctx: Context, watch: Watch | None = None
-) -> TrainState:
+def one_epoch(state: TrainState, data: Dataset, c: RunConfig, ctx: Context, watch: Watch | None = None) -> TrainState:
     """Train to the end of the current epoch and log its row; with a watch, validation accuracy too."""
     watching = watch or Watch([TrainLoss()], state.model)
-    lr = settings.lr_at(state.moment, state.schedule_start, state.max_lr)
+    lr = c.train.lr_at(state.moment, state.schedule_start, state.max_lr)
     begun = time.perf_counter()
-    state = train(state, data, settings, until=state.moment.epoch + 1, order_seed=seeds.order, observers=[watching])
+    until = state.moment.epoch + 1
+    state = train(state, data, c.train, until=until, order_seed=c.seeds.order, observers=[watching])
     row = {"epoch": state.moment.epoch, "moment": str(state.moment)} if state.diverged else watching.rows[-1]
-    row = {**row, "lr": lr, "epochs": settings.epochs}
+    row = {**row, "lr": lr, "epochs": c.train.epochs}
     if watch is not None:
         row["validation_accuracy"] = evaluate(state.model, data.task, data.validation)["accuracy"]
     ctx.log({**row, "seconds": time.perf_counter() - begun})

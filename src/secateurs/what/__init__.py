@@ -1,11 +1,25 @@
-"""What to prune: pure functions that give every weight a score."""
+"""What to prune: pure functions that give every weight a score, or every channel."""
 
+from secateurs.what.channels import (
+    CHANNEL_SCORES,
+    CHANNELS_WITHOUT_EXAMPLES,
+    ChannelScoreFn,
+    bn_scale,
+    channel_score,
+    check_channel_score,
+    crop_gate,
+    crop_gate_eq6,
+    filter_norm,
+    gate_decorators,
+    snap,
+)
 from secateurs.what.loss import MeanLoss
 from secateurs.what.persample import Labels, PerSample
 from secateurs.what.scores import (
     SCORES,
     WITHOUT_EXAMPLES,
     ScoreSpec,
+    check_score,
     fisher,
     fisher_empirical,
     gradient_flow,
@@ -23,14 +37,25 @@ from secateurs.what.scores import (
 )
 
 __all__ = [
+    "CHANNELS_WITHOUT_EXAMPLES",
+    "CHANNEL_SCORES",
     "SCORES",
     "WITHOUT_EXAMPLES",
+    "ChannelScoreFn",
     "Labels",
     "MeanLoss",
     "PerSample",
     "ScoreSpec",
+    "bn_scale",
+    "channel_score",
+    "check_channel_score",
+    "check_score",
+    "crop_gate",
+    "crop_gate_eq6",
+    "filter_norm",
     "fisher",
     "fisher_empirical",
+    "gate_decorators",
     "gradient_flow",
     "grasp",
     "loss_preservation",
@@ -40,6 +65,7 @@ __all__ = [
     "obd",
     "random",
     "score",
+    "snap",
     "snip",
     "synflow",
     "taylor",

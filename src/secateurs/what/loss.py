@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +14,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import CheckpointError
 
-from secateurs.core import Batch, Classifies, PruningError, Task, all_finite, did_you_mean, evaluating
+from secateurs.core import Batch, Classifies, PruningError, Task, all_finite, evaluating
 from secateurs.what.double_backward import DoubleBackward
 from secateurs.what.examples import batches_of
+from secateurs.what.options import Statistics, check_values
 from secateurs.what.weights import kept_by, weights_of, zeroed
-
-Statistics = Literal["running", "batch"]
-"""What normalisation layers normalise with while a network is scored: running statistics, or the batch's own."""
 
 Weights = dict[str, Tensor]
 Result = TypeVar("Result")
@@ -80,7 +77,12 @@ class MeanLoss:
             raise PruningError(f"{called}: pass the task; the score needs its loss")
         self._model, self._task, self._called = model, task, called
         self._bn, self._temperature = bn, temperature
-        self._check_options(micro_batch)
+        check_values(called, bn=bn, temperature=temperature, micro_batch=micro_batch)
+        if temperature != 1 and not isinstance(task, Classifies):
+            raise PruningError(
+                f"{called}: temperature={temperature:g} divides logits, which {type(task).__name__} "
+                "does not say its output is: pass temperature=1"
+            )
         chosen = weights_of(model, names)
         for name, p in chosen.items():
             if not p.is_floating_point():
@@ -236,23 +238,6 @@ class MeanLoss:
             if not all_finite(w):
                 return f", and {name!r} holds values that are not finite"
         return ""
-
-    def _check_options(self, micro_batch: int | None) -> None:
-        called = self._called
-        if self._bn not in get_args(Statistics):
-            raise PruningError(f"{called}: bn: there is no {self._bn!r}{did_you_mean(self._bn, get_args(Statistics))}")
-        if not (self._temperature > 0 and math.isfinite(self._temperature)):
-            raise PruningError(f"{called}: temperature: expected a positive number, got {self._temperature!r}")
-        if self._temperature != 1 and not isinstance(self._task, Classifies):
-            raise PruningError(
-                f"{called}: temperature={self._temperature:g} divides logits, which {type(self._task).__name__} "
-                "does not say its output is: pass temperature=1"
-            )
-        if micro_batch is not None and (micro_batch < 1 or self._bn == "batch"):
-            raise PruningError(
-                f"{called}: micro_batch: expected at least 1 and bn='running', got {micro_batch} and bn={self._bn!r}: "
-                "statistics of parts of a batch are not those of the batch"
-            )
 
     def _split(self, batches: list[Batch], micro_batch: int | None) -> list[tuple[Batch, float]]:
         """Each pass with its share of the examples."""

@@ -231,8 +231,8 @@ class PerSample:
     def _with(self, theta: Mapping[str, Tensor]) -> Any:
         """The network as a function of its input, with some parameters replaced."""
 
-        def network(x: Tensor) -> Any:
-            return functional_call(self._model, ({**self._parameters, **theta}, self._buffers), (x,))
+        def network(*args: Any, **kwargs: Any) -> Any:
+            return functional_call(self._model, ({**self._parameters, **theta}, self._buffers), args, kwargs)
 
         return network
 

@@ -10,12 +10,13 @@ from secateurs.what.scores.flow import gradient_flow, grasp
 from secateurs.what.scores.gradient import loss_preservation, magnitude_loss, movement, snip, taylor
 from secateurs.what.scores.simple import magnitude, random
 from secateurs.what.scores.synflow import synflow
-from secateurs.what.scores.table import SCORES, WITHOUT_EXAMPLES, ScoreSpec, score
+from secateurs.what.scores.table import SCORES, WITHOUT_EXAMPLES, ScoreSpec, check_score, score
 
 __all__ = [
     "SCORES",
     "WITHOUT_EXAMPLES",
     "ScoreSpec",
+    "check_score",
     "fisher",
     "fisher_empirical",
     "gradient_flow",

@@ -1,4 +1,4 @@
-"""What all scores share: whose weights, where a mask says zero, and where randomness comes from."""
+"""What scores share: zero where a mask says so, and where randomness comes from."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import torch
 from torch import Tensor
 
 from secateurs.core import PruningError
-from secateurs.what.weights import kept_by, weights_of
-
-__all__ = ["explicit", "kept_by", "masked", "weights_of"]
 
 
 def masked(scores: Tensor, p: Tensor, kept: Mapping[int, Tensor]) -> Tensor:
-    """Scores of a parameter, 0 where ``kept`` (by the parameter's id, see :func:`kept_by`) does not keep it."""
+    """Scores of a parameter, 0 where ``kept`` (by the parameter's id, as of ``kept_by``) does not keep it."""
     return scores.masked_fill(~kept[id(p)], 0) if id(p) in kept else scores.clone()
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Batch, PruningError, Scores, Task
-from secateurs.what.loss import MeanLoss, Statistics, Weights
+from secateurs.core import Batch, Scores, Task
+from secateurs.what.loss import MeanLoss, Weights
+from secateurs.what.options import Statistics, check_values
 from secateurs.what.scores.common import explicit
 
 
@@ -44,8 +45,7 @@ def obd(
             that cannot be differentiated twice, or as :class:`~secateurs.what.MeanLoss` says.
     """
     source = explicit(generator, "obd")
-    if probes < 1:
-        raise PruningError(f"obd: probes: expected at least 1, got {probes}")
+    check_values("obd", probes=probes)
     loss = MeanLoss(model, task, batches, names, mask=mask, bn=bn, micro_batch=micro_batch, called="obd")
     weights = loss.weights
     diagonal = {name: torch.zeros_like(w) for name, w in weights.items()}

@@ -8,10 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Batch, PruningError, Scores, Task, did_you_mean
+from secateurs.core import Batch, PruningError, Scores, Task
 from secateurs.what.examples import batches_of
+from secateurs.what.options import check_values
 from secateurs.what.persample import Labels, PerSample
-from secateurs.what.scores.common import explicit, kept_by, masked, weights_of
+from secateurs.what.scores.common import explicit, masked
+from secateurs.what.weights import kept_by, weights_of
 
 
 def fisher(
@@ -36,8 +38,7 @@ def fisher(
         PruningError: without task or data, for sampled labels without generator, with a task that
             predicts no distribution, or for exact labels one whose expectation is not to be had.
     """
-    if labels not in ("sampled", "exact"):
-        raise PruningError(f"fisher: unknown labels {labels!r}{did_you_mean(labels, ('sampled', 'exact'))}")
+    check_values("fisher", labels=labels)
     source = explicit(generator, "fisher") if labels == "sampled" else None
     return _fisher("fisher", labels, model, task, batches, names, mask, source)
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, Scores, Task
-from secateurs.what.loss import MeanLoss, Statistics
+from secateurs.what.loss import MeanLoss
+from secateurs.what.options import Statistics
 
 
 def grasp(

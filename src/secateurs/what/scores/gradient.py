@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, Scores, Task
-from secateurs.what.loss import MeanLoss, Statistics
-from secateurs.what.scores.common import weights_of
+from secateurs.what.loss import MeanLoss
+from secateurs.what.options import Statistics
+from secateurs.what.weights import weights_of
 
 
 def snip(

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, Scores, Task
-from secateurs.what.scores.common import explicit, kept_by, masked, weights_of
+from secateurs.what.scores.common import explicit, masked
+from secateurs.what.weights import kept_by, weights_of
 
 
 def random(

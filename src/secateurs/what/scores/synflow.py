@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from secateurs.core import Batch, PruningError, Scores, Task, all_finite, evaluating
 from secateurs.what.examples import batches_of
-from secateurs.what.scores.common import kept_by, weights_of
+from secateurs.what.weights import kept_by, weights_of
 
 
 def synflow(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, Task, all_finite, did_you_mean
+from secateurs.what.options import check_values
 from secateurs.what.scores.curvature import obd
 from secateurs.what.scores.fisher import fisher, fisher_empirical
 from secateurs.what.scores.flow import gradient_flow, grasp
@@ -39,8 +40,38 @@ SCORES: dict[str, ScoreFn] = {
 WITHOUT_EXAMPLES = frozenset({"random", "magnitude"})
 """Scores that look at no examples."""
 
-_GIVEN = frozenset({"model", "task", "batches", "names", "mask", "generator"})
-"""What every score gets from its caller; the rest are options."""
+_GIVEN = frozenset(inspect.signature(ScoreFn.__call__).parameters)
+"""What every score gets from its caller; its other parameters are options."""
+
+_RULED = frozenset(inspect.signature(check_values).parameters)
+
+
+def check_score(spec: Spec, where: str) -> None:
+    """See whether the table has the score and the score its options, before anything is trained or scored.
+
+    Args:
+        spec: the score.
+        where: who asks, or the path of what asks for it: the message begins with it, unless it is empty.
+
+    Raises:
+        PruningError: for an unknown name or option (with the choices), or a value that the score itself refuses.
+
+    >>> check_score(Spec("magnitude", {"unit": True}), "what")
+    Traceback (most recent call last):
+    ...
+    secateurs.core.errors.PruningError: what: score 'magnitude' has no option 'unit'; choices: unit_variance
+    """
+    at = f"{where}: " if where else ""
+    if spec.name not in SCORES:
+        raise PruningError(f"{at}unknown score {spec.name!r}{did_you_mean(spec.name, SCORES)}")
+    parameters = inspect.signature(SCORES[spec.name]).parameters
+    options = {name: each.default for name, each in parameters.items() if name not in _GIVEN}
+    takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    for option in spec.options:
+        if option not in options and not takes_any:
+            raise PruningError(f"{at}score {spec.name!r} has no option {option!r}{did_you_mean(option, options)}")
+    options |= spec.options
+    check_values(f"{at}{spec.name}", **{name: options[name] for name in _RULED & options.keys()})
 
 
 def score(
@@ -56,15 +87,13 @@ def score(
     """Score by name, by :class:`ScoreSpec`, or with a function of one's own.
 
     Raises:
-        PruningError: for an unknown name or option (with the choices), or scores that are not finite.
+        PruningError: for what :func:`check_score` refuses, or scores that are not finite.
     """
     spec = Spec(what) if isinstance(what, str) else what
     options: Mapping[str, object] = {}
     if isinstance(spec, Spec):
-        if spec.name not in SCORES:
-            raise PruningError(f"unknown score {spec.name!r}{did_you_mean(spec.name, SCORES)}")
+        check_score(spec, "")
         function, options = SCORES[spec.name], spec.options
-        _check_options(spec.name, function, options)
     else:
         function = spec
     scores = function(model, task, batches, names=names, mask=mask, generator=generator, **options)
@@ -72,13 +101,3 @@ def score(
         if not all_finite(values):
             raise PruningError(f"score of {name!r} is not finite: has training diverged?")
     return scores
-
-
-def _check_options(name: str, function: ScoreFn, options: Mapping[str, object]) -> None:
-    parameters = inspect.signature(function).parameters
-    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
-        return
-    known = set(parameters) - _GIVEN
-    for option in options:
-        if option not in known:
-            raise PruningError(f"score {name!r} has no option {option!r}{did_you_mean(option, known)}")

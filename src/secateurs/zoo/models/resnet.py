@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from torch import nn
 
 from secateurs.core import TrainingError
@@ -46,64 +48,43 @@ def cifar_resnet(
     return ResNet(input_shape, num_classes, (width, 2 * width, 4 * width), blocks, shortcut, bn_scale=bn_scale)
 
 
-def resnet20(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 16,
-    shortcut: Shortcut = "A",
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """ResNet-20 for CIFAR-10: 269,722 parameters with shortcut A, 272,474 with B (0.27 M in print)."""
-    return cifar_resnet(input_shape, num_classes, depth=20, width=width, shortcut=shortcut, bn_scale=bn_scale)
+class CifarResNet(Protocol):
+    """The paper's CIFAR network of one depth."""
+
+    def __call__(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        width: int = 16,
+        shortcut: Shortcut = "A",
+        bn_scale: BnScale = "one",
+    ) -> nn.Module: ...
 
 
-def resnet32(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 16,
-    shortcut: Shortcut = "A",
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """ResNet-32 for CIFAR-10: 464,154 parameters with shortcut A, 466,906 with B (0.46 M in print)."""
-    return cifar_resnet(input_shape, num_classes, depth=32, width=width, shortcut=shortcut, bn_scale=bn_scale)
+def _of_depth(depth: int, size: str) -> CifarResNet:
+    """The function ``resnet<depth>``; its docstring tells the ``size``."""
+
+    def resnet(
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        width: int = 16,
+        shortcut: Shortcut = "A",
+        bn_scale: BnScale = "one",
+    ) -> nn.Module:
+        return cifar_resnet(input_shape, num_classes, depth=depth, width=width, shortcut=shortcut, bn_scale=bn_scale)
+
+    resnet.__name__ = resnet.__qualname__ = f"resnet{depth}"
+    resnet.__doc__ = f"ResNet-{depth} for CIFAR-10: {size}."
+    return resnet
 
 
-def resnet44(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 16,
-    shortcut: Shortcut = "A",
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """ResNet-44 for CIFAR-10: 658,586 parameters with shortcut A, 661,338 with B (0.66 M in print)."""
-    return cifar_resnet(input_shape, num_classes, depth=44, width=width, shortcut=shortcut, bn_scale=bn_scale)
-
-
-def resnet56(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 16,
-    shortcut: Shortcut = "A",
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """ResNet-56 for CIFAR-10: 853,018 parameters with shortcut A, 855,770 with B (0.85 M in print)."""
-    return cifar_resnet(input_shape, num_classes, depth=56, width=width, shortcut=shortcut, bn_scale=bn_scale)
-
-
-def resnet110(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 16,
-    shortcut: Shortcut = "A",
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """ResNet-110 for CIFAR-10: 1,727,962 parameters with shortcut A, 1,730,714 with B (1.7 M in print)."""
-    return cifar_resnet(input_shape, num_classes, depth=110, width=width, shortcut=shortcut, bn_scale=bn_scale)
+resnet20 = _of_depth(20, "269,722 parameters with shortcut A, 272,474 with B (0.27 M in print)")
+resnet32 = _of_depth(32, "464,154 parameters with shortcut A, 466,906 with B (0.46 M in print)")
+resnet44 = _of_depth(44, "658,586 parameters with shortcut A, 661,338 with B (0.66 M in print)")
+resnet56 = _of_depth(56, "853,018 parameters with shortcut A, 855,770 with B (0.85 M in print)")
+resnet110 = _of_depth(110, "1,727,962 parameters with shortcut A, 1,730,714 with B (1.7 M in print)")
 
 
 def wide_resnet(

@@ -8,7 +8,7 @@ with ReLU, and the classifier.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -69,51 +69,39 @@ class VGG(nn.Module):
         return logits
 
 
-def vgg11(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 64,
-    fully_connected: Literal[1, 2] = 1,
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """VGG-11 with batch normalisation (9,228,362 parameters on CIFAR-10)."""
-    return VGG(input_shape, num_classes, 11, width, fully_connected, bn_scale)
+class VGGOfDepth(Protocol):
+    """The network of one depth."""
+
+    def __call__(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        width: int = 64,
+        fully_connected: Literal[1, 2] = 1,
+        bn_scale: BnScale = "one",
+    ) -> nn.Module: ...
 
 
-def vgg13(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 64,
-    fully_connected: Literal[1, 2] = 1,
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """VGG-13 with batch normalisation (9,413,066 parameters on CIFAR-10)."""
-    return VGG(input_shape, num_classes, 13, width, fully_connected, bn_scale)
+def _of_depth(depth: int, size: str) -> VGGOfDepth:
+    """The function ``vgg<depth>``; its docstring tells the ``size``."""
+
+    def vgg(
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        width: int = 64,
+        fully_connected: Literal[1, 2] = 1,
+        bn_scale: BnScale = "one",
+    ) -> nn.Module:
+        return VGG(input_shape, num_classes, depth, width, fully_connected, bn_scale)
+
+    vgg.__name__ = vgg.__qualname__ = f"vgg{depth}"
+    vgg.__doc__ = f"VGG-{depth} with batch normalisation ({size})."
+    return vgg
 
 
-def vgg16(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 64,
-    fully_connected: Literal[1, 2] = 1,
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """VGG-16 with batch normalisation (14,724,042 parameters on CIFAR-10); with ``fully_connected=2`` P2's VGG2-16
-    (14,986,698).
-    """
-    return VGG(input_shape, num_classes, 16, width, fully_connected, bn_scale)
-
-
-def vgg19(
-    input_shape: tuple[int, ...],
-    num_classes: int,
-    *,
-    width: int = 64,
-    fully_connected: Literal[1, 2] = 1,
-    bn_scale: BnScale = "one",
-) -> nn.Module:
-    """VGG-19 with batch normalisation (20,035,018 parameters on CIFAR-10)."""
-    return VGG(input_shape, num_classes, 19, width, fully_connected, bn_scale)
+vgg11 = _of_depth(11, "9,228,362 parameters on CIFAR-10")
+vgg13 = _of_depth(13, "9,413,066 parameters on CIFAR-10")
+vgg16 = _of_depth(16, "14,724,042 parameters on CIFAR-10; 14,986,698 with ``fully_connected=2``, P2's VGG2-16")
+vgg19 = _of_depth(19, "20,035,018 parameters on CIFAR-10")
