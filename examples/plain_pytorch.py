@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from secateurs import EarlyPruner, Peak, Unstructured  # <-
-from secateurs.when import no_later_than  # <-
+from secateurs import EarlyPruner, Unstructured  # <-
 from secateurs.zoo import Classification, digits
 
 torch.manual_seed(0)
@@ -17,10 +16,10 @@ loader = DataLoader(TensorDataset(*train_set), batch_size=64, shuffle=True)
 model = nn.Sequential(nn.Flatten(), nn.Linear(64, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 10))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
 scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.97)
-trigger = no_later_than(Peak("fisher_trace"), "10ep")  # when tr(F) has passed its peak, at epoch 10 at the latest
-pruner = EarlyPruner(model, optimizer, Classification(10), how=Unstructured(density=0.1), when=trigger)  # <-
+epochs = 20
+pruner = EarlyPruner(model, optimizer, Classification(10), how=Unstructured(density=0.1), epochs=epochs)  # <-
 
-for epoch in range(1, 21):
+for epoch in range(1, epochs + 1):
     for inputs, targets in loader:
         optimizer.zero_grad()
         outputs = model(inputs)

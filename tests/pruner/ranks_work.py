@@ -22,6 +22,7 @@ PARALLEL: dict[str, dict[str, Any]] = {
     "magnitude": {"signals": [KLUniform(), FisherTrace(samples=16), TrainLoss()]},
     "snip, decided by a signal": {"what": "snip", "when": Below("loss", 0.8)},
     "guarded": {"guard": "odd"},
+    "the default trigger": {"when": None, "epochs": 6},
 }
 
 
@@ -58,6 +59,7 @@ def parallel(rank: int, folder: str, world: int) -> None:
                 not p.grad[~pruner.mask[n]].count_nonzero() for n, p in run.net.named_parameters() if n in pruner.mask
             )
             told = {"name": name, "log": log, "fired": str(pruner.event.fired), "pruned": str(pruner.event.moment)}
+            told["why"] = pruner.event.why
             told |= {"clear": clear, "asked": asked, "own": run.told}
             (Path(folder) / f"{number}-{rank}.json").write_text(json.dumps(told))
     finally:

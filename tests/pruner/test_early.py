@@ -23,6 +23,9 @@ from secateurs.when import (
     Peak,
     TrainLoss,
     WeightChange,
+    default_trigger,
+    explain,
+    fine_tuning_trigger,
     no_later_than,
     replay,
 )
@@ -233,13 +236,38 @@ def test_the_mask_fits_a_copy() -> None:
     assert same_bits(other, expected)
 
 
+def test_without_a_trigger_the_default_one_decides() -> None:
+    run = train(begin(when=None, epochs=8), range(8))
+    trigger = default_trigger(epochs=8)
+    assert run.pruner._progress.trigger == trigger
+    assert run.events[0].fired == replay(trigger, run.pruner.log)
+    assert run.events[0].moment.epoch <= 4
+    assert train(begin(when=None, epochs=8), range(8)).pruner.mask == run.pruner.mask
+
+
+def test_the_event_says_why() -> None:
+    for act in (True, False):
+        run = train(begin(when=no_later_than(Below("loss", 0.0), "2ep"), act=act), range(3))
+        (event,) = run.events
+        loss = run.pruner.log[1][1]["loss"]
+        assert event.why == f"the bound 2ep was reached; loss, {loss:.3g}, was not below 0"
+        assert event.why == explain(run.pruner._progress.trigger, run.pruner.log)
+        assert str(event).endswith(f"; why: {event.why}")
+        assert run.pruner.report() == str(event)
+
+
+def test_weights_that_were_trained_before_are_pruned_after_an_epoch() -> None:
+    run = train(begin(when=fine_tuning_trigger(), what="taylor"), range(2))
+    assert run.events[0].moment.epoch == 1
+
+
 def test_a_pruner_that_waits_says_for_what() -> None:
     run = begin(when=Peak("kl_uniform", patience=50))
-    assert "no epoch_end() after 0 steps" in run.pruner.report()
+    assert "no epoch has ended after 0 steps, and nothing was measured yet: call epoch_end()" in run.pruner.report()
     train(run, range(2))
     report = run.pruner.report()
     assert "not pruned after 2 epochs: Peak(signal='kl_uniform'" in report
-    assert "kl_uniform: 2 measured, the last " in report
+    assert "has not fired by epoch 2: kl_uniform " in report
     assert "no_later_than" in report
 
 

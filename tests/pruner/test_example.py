@@ -19,4 +19,5 @@ def test_the_plain_example_prunes_and_still_reads_digits(capsys: pytest.CaptureF
     assert ended["pruner"].pruned
     assert re.search(r"pruned at epoch \d+: 5020 of 50200 weights are left", told)
     assert ended["accuracy"] > 0.9
+    assert "; why: " in told
     assert "saves no time" in told

@@ -59,6 +59,9 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         SignalError,
         "needs one number, gradient_norms are",
     ),
+    "neither trigger nor epochs": ({"when": None}, PruningError, "when: there is no trigger, .*pass epochs="),
+    "no number of epochs": ({"epochs": 0}, PruningError, "how many epochs the loop trains, got 0"),
+    "too short for the default": ({"when": None, "epochs": 1}, SignalError, "epochs must be at least 2"),
     "twice": ({"signals": [TrainLoss(), TrainLoss()]}, SignalError, "two bear the same name: loss, loss"),
     "no prediction": (
         {"task": NoPrediction(), "when": Peak("fisher_trace")},
@@ -124,15 +127,33 @@ def test_an_epoch_without_a_step() -> None:
 
 def test_a_loop_that_forgets_epoch_end_is_told() -> None:
     run = train(begin(), range(1))
-    for epoch in range(1, 10):
+    for epoch in range(1, 4):
         plain_epoch(run, epoch)
-    with pytest.warns(UserWarning, match=rf"{10 * STEPS} steps into an epoch of {STEPS} steps and no epoch_end"):
-        plain_epoch(run, 10)
-    plain_epoch(run, 11)  # once is enough
+    with pytest.warns(UserWarning, match=rf"{3 * STEPS + 1} steps into an epoch of {STEPS} steps and no epoch_end"):
+        plain_epoch(run, 4)
+    plain_epoch(run, 5)  # once is enough
+    run = train(begin(), range(2))
+    for epoch in range(2, 7):
+        plain_epoch(run, epoch)  # it is pruned: nothing is missed
     one = begin().pruner
-    one._progress.clock.in_epoch = 99_999
-    with pytest.warns(UserWarning, match=r"100000 steps into the first epoch and no epoch_end\(\): nothing"):
+    one._progress.clock.in_epoch = 100_000
+    with pytest.warns(UserWarning, match=r"100001 steps into the first epoch and no epoch_end\(\): nothing"):
         one.step(Batch(torch.ones(1), torch.ones(1)), torch.ones(1, 3))
+
+
+@pytest.mark.parametrize("act", [True, False])
+def test_a_run_that_ends_unpruned_is_told_why_once(act: bool) -> None:
+    run = train(begin(when=Below("loss", 0.0), epochs=3, act=act), range(2))
+    told = (
+        r"the 3 epochs are over: not pruned after 3 epochs: Below.* has not fired by epoch 3: loss, .* was not below 0"
+    )
+    with pytest.warns(UserWarning, match=f"(?s){told}; .*bound it: no_later_than"):
+        train(run, range(2, 3))
+    train(run, range(3, 5))
+    guarded = train(begin(guard=lambda pruned: False, epochs=3), range(2))
+    with pytest.warns(UserWarning, match="3 epochs are over: .*the guard has said no since"):
+        train(guarded, range(2, 3))
+    train(begin(epochs=3), range(4))  # it was pruned: nothing to tell
 
 
 def test_batches_to_measure_on_must_be_pairs_of_tensors() -> None:
@@ -173,7 +194,7 @@ def test_a_layer_that_is_pruned_away_is_told() -> None:
 @pytest.mark.parametrize("ask", ["savings", "apply"])
 def test_a_dense_network_has_no_mask_to_speak_of(ask: str) -> None:
     one = pruner()
-    with pytest.raises(PruningError, match=re.escape(f"{ask}: the network is not pruned yet: no epoch_end()")):
+    with pytest.raises(PruningError, match=re.escape(f"{ask}: the network is not pruned yet: no epoch has ended")):
         one.savings() if ask == "savings" else one.apply(network())
     assert one.mask is None
 

@@ -104,7 +104,7 @@ def test_a_loader_that_shuffles_gives_the_same_examples_whatever_was_drawn_befor
     assert torch.equal(*found)
 
 
-@pytest.mark.parametrize("lengths", [(3, 3, 3), (3, 2, 5), (1, 4, 4)])
+@pytest.mark.parametrize("lengths", [(3, 3, 3), (3, 2, 5), (2, 6, 1)])
 def test_epochs_are_whole_whatever_their_length(lengths: tuple[int, ...]) -> None:
     clock, moments = Clock(), []
     for number, length in enumerate(lengths, 1):

@@ -61,6 +61,8 @@ def test_resumed_at_an_epoch_s_end(name: str, options: dict[str, Any], cut: int)
     assert [(e.moment, e.mask) for e in run.events] == [(e.moment, e.mask) for e in whole.events]
     assert run.pruner.mask == whole.pruner.mask
     assert run.pruner.event == whole.pruner.event
+    assert run.pruner.report() == whole.pruner.report()
+    assert run.pruner.pruned is False or run.pruner.savings() == whole.pruner.savings()
     assert without_seconds(run.pruner.log) == without_seconds(whole.pruner.log)
 
 

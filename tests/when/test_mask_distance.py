@@ -191,6 +191,8 @@ def test_options_of_the_score_go_with_it() -> None:
     assert hash(MaskDistance(Spec("fisher", {}))) == hash(MaskDistance(Spec("fisher")))
     with pytest.raises(SignalError, match="mask_distance: score 'fisher' has no option 'sampels'"):
         MaskDistance(score=Spec("fisher", {"sampels": 3}))
+    with pytest.raises(SignalError, match="mask_distance: obd: probes: expected at least 1, got 0"):
+        MaskDistance(score=Spec("obd", {"probes": 0}))
 
 
 # ------------------------------------------------------------------------------- what cannot be done

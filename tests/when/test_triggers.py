@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secateurs.core import Moment, SignalError, Trigger
-from secateurs.when import early_bird_trigger, early_crop_trigger
+from secateurs.when import TRIGGERS, early_bird_trigger, early_crop_trigger
 from secateurs.when.triggers import (
-    TRIGGERS,
     At,
     Below,
     Peak,

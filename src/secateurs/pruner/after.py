@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
 
 from secateurs.how import Mask
-from secateurs.pruner.wrappers import laid_on
-
-_INDEX = 4  # bytes of an int32 index
+from secateurs.pruner.costs import costs_of, counts
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class Savings:
         density_of_all_parameters: the same over all parameters, biases and norms included.
         bytes_dense: what all parameters take as they are.
         bytes_csr: the same with every masked layer in compressed sparse rows with 32-bit indices.
+        multiply_adds_dense: of one example, in Linear and Conv layers; None where it was not measured.
+        multiply_adds: those of the weights that are left.
     """
 
     weights: int
@@ -31,33 +32,50 @@ class Savings:
     density_of_all_parameters: float
     bytes_dense: int
     bytes_csr: int
+    multiply_adds_dense: int | None = None
+    multiply_adds: int | None = None
 
     def __str__(self) -> str:
+        work = ""
+        if self.multiply_adds is not None and self.multiply_adds_dense:
+            share = self.multiply_adds / self.multiply_adds_dense
+            work = (
+                f"; {self.multiply_adds:,} of {self.multiply_adds_dense:,} multiply-adds for an example ({share:.2%})"
+            )
         return (
             f"{self.kept} of {self.weights} prunable weights are left ({self.density:.2%}; "
             f"{self.density_of_all_parameters:.2%} of all parameters): "
-            f"{self.bytes_dense:,} bytes dense, {self.bytes_csr:,} in compressed sparse rows. "
+            f"{self.bytes_dense:,} bytes dense, {self.bytes_csr:,} in compressed sparse rows{work}. "
             "A mask alone saves no time: dense kernels multiply the zeros as well."
         )
 
 
-def savings(model: nn.Module, mask: Mask) -> Savings:
+def savings(model: nn.Module, mask: Mask, times: Mapping[str, int] | None = None) -> Savings:
     """What ``mask`` saves of ``model``.
 
+    Args:
+        times: in how many multiply-adds a weight of each layer takes part
+            (:func:`~secateurs.pruner.costs.multiply_adds`); None: not measured.
+
     >>> import torch
-    >>> found = savings(nn.Linear(100, 10), Mask({"weight": torch.eye(10, 100)}))
-    >>> found.kept, round(found.density_of_all_parameters, 4), found.bytes_dense, found.bytes_csr
-    (10, 0.0198, 4040, 164)
+    >>> found = savings(nn.Linear(100, 10), Mask({"weight": torch.eye(10, 100)}), {"weight": 1})
+    >>> found.kept, round(found.density_of_all_parameters, 4), found.bytes_dense, found.bytes_csr, found.multiply_adds
+    (10, 0.0198, 4040, 164, 10)
     """
     every = sum(p.numel() for p in model.parameters())
-    dense = sum(p.numel() * p.element_size() for p in model.parameters())
-    sparse = dense
-    parameters = dict(model.named_parameters(remove_duplicate=False))
-    for name, kept in laid_on(model, mask).items():
-        p, rows = parameters[name], len(kept)
-        sparse -= p.numel() * p.element_size()
-        sparse += int(kept.sum()) * (p.element_size() + _INDEX) + (rows + 1) * _INDEX
-    return Savings(mask.total, mask.kept, mask.density, (every - mask.total + mask.kept) / every, dense, sparse)
+    kept = counts(mask)
+    stored, work = costs_of(model, [*mask], times)
+    known = work is not None and all(work.each.values())
+    return Savings(
+        mask.total,
+        mask.kept,
+        mask.density,
+        (every - mask.total + mask.kept) / every,
+        stored.dense,
+        stored.under(kept),
+        work.dense if known and work is not None else None,
+        work.under(kept) if known and work is not None else None,
+    )
 
 
 def learning_rate_after(lr: float, floor: float = 0.001) -> float:

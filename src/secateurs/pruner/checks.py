@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -23,12 +22,10 @@ from secateurs.core import (
     Trigger,
     did_you_mean,
 )
-from secateurs.how import Enforcement
+from secateurs.how import Enforcement, Mask
 from secateurs.pruner.wrappers import plain
-from secateurs.what import SCORES
-from secateurs.when import SIGNALS, EmpiricalFisherTrace, FisherTrace, GradientNorms
-
-_DATA_FREE = frozenset({"magnitude", "random"})
+from secateurs.what import WITHOUT_EXAMPLES, check_score
+from secateurs.when import SIGNALS, EmpiricalFisherTrace, FisherTrace, GradientNorms, default_trigger
 
 
 def check_optimizer(model: nn.Module, optimizer: object, names: Sequence[str]) -> None:
@@ -75,6 +72,22 @@ def warn_of_zeros(model: nn.Module, names: Sequence[str]) -> None:
         )
 
 
+def check_counts(examples: int, per_class: int) -> None:
+    """There are examples to look at."""
+    if min(examples, per_class) < 1:
+        raise PruningError(f"examples and examples_per_class must be at least 1, got {examples} and {per_class}")
+
+
+def warn_of_empty(mask: Mask) -> None:
+    """Nothing gets through a layer in which nothing is left."""
+    if empty := mask.empty_layers():
+        warnings.warn(
+            f"EarlyPruner: nothing is left of {', '.join(empty)}: keep more, or let weights compete layer by layer "
+            'with Unstructured(scope="layer") or scope="erk"',
+            stacklevel=4,
+        )
+
+
 def check_parallel(model: nn.Module, wrapped: Sequence[nn.Module]) -> None:
     """Several processes, and the model does not say that they train it together: then each would prune on its own."""
     if any(isinstance(each, DistributedDataParallel) for each in wrapped) or not dist.is_available():
@@ -96,15 +109,27 @@ def needs_data(what: Spec | str | ScoreFn) -> bool:
     spec = Spec(what) if isinstance(what, str) else what
     if not isinstance(spec, Spec):
         return True
-    if spec.name not in SCORES:
-        raise PruningError(f"what: unknown score {spec.name!r}{did_you_mean(spec.name, SCORES)}")
-    known = (
-        inspect.signature(SCORES[spec.name]).parameters.keys() - inspect.signature(ScoreFn.__call__).parameters.keys()
-    )
-    for option in spec.options:
-        if option not in known:
-            raise PruningError(f"what: score {spec.name!r} has no option {option!r}{did_you_mean(option, known)}")
-    return spec.name not in _DATA_FREE
+    check_score(spec, "what")
+    return spec.name not in WITHOUT_EXAMPLES
+
+
+def trigger_for(when: Trigger | None, epochs: int | None) -> Trigger:
+    """``when``, or the default trigger of a run of ``epochs``.
+
+    Raises:
+        PruningError: when there is neither, or the number of epochs is none.
+        SignalError: when the default trigger has no place in so short a run.
+    """
+    if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
+        raise PruningError(f"epochs: expected how many epochs the loop trains, got {epochs!r}")
+    if when is not None:
+        return when
+    if epochs is None:
+        raise PruningError(
+            "when: there is no trigger, and the default one depends on how long the run is: pass epochs=, the number "
+            'of epochs that the loop trains, or a trigger of your own, when=At("10ep")'
+        )
+    return default_trigger(epochs=epochs)
 
 
 def signals_for(trigger: Trigger, given: Sequence[Signal], task: Task) -> tuple[Signal, ...]:

@@ -7,7 +7,7 @@ import warnings
 from secateurs.core import Moment, PruningError
 
 _LONG_FIRST_EPOCH = 100_000
-_FORGOTTEN = 10
+_FORGOTTEN = 3
 
 
 class Clock:
@@ -23,11 +23,11 @@ class Clock:
         self.in_epoch = 0
         self.steps_per_epoch: int | None = None
 
-    def step(self) -> None:
-        """One optimiser step was done."""
+    def step(self, *, waits: bool = True) -> None:
+        """One optimiser step was done; a pruner that still ``waits`` for an epoch's end warns when none comes."""
         self.steps += 1
         self.in_epoch += 1
-        if self.in_epoch == self._suspicious:
+        if waits and self.in_epoch == self._suspicious + 1:
             told = "the first epoch" if self.steps_per_epoch is None else f"an epoch of {self.steps_per_epoch} steps"
             warnings.warn(
                 f"EarlyPruner: {self.in_epoch} steps into {told} and no epoch_end(): nothing is measured or pruned "

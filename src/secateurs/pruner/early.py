@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,7 +20,6 @@ from secateurs.core import (
     Task,
     Trigger,
     derive_seed,
-    generator_for,
 )
 from secateurs.how import Enforcement, Mask, apply, enforce
 from secateurs.pruner import checks
@@ -38,7 +37,7 @@ _A_TENTH = Unstructured()
 
 
 class EarlyPruner:
-    """Prunes a network at the right moment of the run that trains it: three lines in a loop that is there already.
+    """Prunes a network at the right moment of the run that trains it, in a loop that is there already.
 
     At each epoch's end the signals are measured and the trigger is asked; once it fires, weights
     are scored, the best are kept, and the others stay at zero for the rest of training, whatever
@@ -55,12 +54,14 @@ class EarlyPruner:
             with the methods of ``core.Task``.
         what: a score by name, as a Spec with options, or a function: which weights matter.
         how: what becomes of the scores: how many weights are left, and where they compete.
-        when: the trigger. It is asked at epoch ends only; signals that it needs are measured.
+        when: the trigger. It is asked at epoch ends only; signals that it needs are measured. None: the
+            :func:`~secateurs.when.default_trigger` of a run of ``epochs``, which is for random initial
+            weights; for pretrained ones see :func:`~secateurs.when.fine_tuning_trigger`.
+        epochs: how many the loop trains. When they are over and nothing was pruned, a warning says why.
         data: training examples, best unaugmented, to measure and score on: a set of examples
             (``core.Examples``; a uniform sample is taken), or an iterable of batches (its first
             ones). None: a uniform sample of the first epoch's examples as the loop saw them, that
             is, augmented where it augments. Nothing is kept where no signal or score asks for it.
-        rewrap: makes a wrapper anew where pruning replaces parameters. Masks do not: never called for them.
         act: False only observes: the run stays as it is without a pruner, to the bit.
         signals: to be logged beside those that the trigger needs, or in their place, with settings of their own.
         examples: how many are kept to measure on, at most; on the device of the batches.
@@ -76,7 +77,7 @@ class EarlyPruner:
 
     Raises:
         PruningError: for several optimisers, one that does not hold the weights, a network that is
-            pruned already, and scores or settings that do not exist.
+            pruned already, scores or settings that do not exist, a target out of reach, and no trigger nor epochs.
         SignalError: when the trigger needs what is not, or cannot be, measured.
 
     >>> import torch
@@ -93,7 +94,7 @@ class EarlyPruner:
     ...     _ = pruner.step(batch, output)
     ...     if event := pruner.epoch_end():
     ...         print(event)
-    pruned at epoch 2: 4 of 8 weights are left (50.00%)
+    pruned at epoch 2: 4 of 8 weights are left (50.00%); why: the moment 2ep was reached
     """
 
     def __init__(
@@ -104,9 +105,9 @@ class EarlyPruner:
         *,
         what: str | Spec | ScoreFn = "magnitude",
         how: How = _A_TENTH,
-        when: Trigger,
+        when: Trigger | None = None,
+        epochs: int | None = None,
         data: Examples | Iterable[Any] | None = None,
-        rewrap: Callable[[nn.Module], nn.Module] | None = None,
         act: bool = True,
         signals: Sequence[Signal] = (),
         examples: int = 1024,
@@ -115,42 +116,42 @@ class EarlyPruner:
         guard: Guard | None = None,
         keep_before: bool = False,
     ) -> None:
-        del rewrap
-        if min(examples, examples_per_class) < 1:
-            raise PruningError(
-                f"examples and examples_per_class must be at least 1, got {examples} and {examples_per_class}"
-            )
+        checks.check_counts(examples, examples_per_class)
         wrapped = layers(model)
         self.model, self._bare, self._optimizer = model, wrapped[-1], optimizer
         self._act, self._guard, self._keep_before, self._per_class = act, guard, keep_before, examples_per_class
-        self._signals = checks.signals_for(when, signals, task)
+        how.check(self._bare)
+        trigger = checks.trigger_for(when, epochs)
+        self._signals = checks.signals_for(trigger, signals, task)
         checks.check_optimizer(self._bare, optimizer, how.names(self._bare))
         checks.check_parallel(model, wrapped)
         self._ranks = Ranks(wrapped)
-        self._finding = Finding(what, how, task, self._ranks)
         # Ranks draw samples and labels of their own; what they must agree upon comes from the first.
-        self._seed = derive_seed("rank", seed, self._ranks.rank) if self._ranks.rank else seed
-        self._needs_data = checks.needs_data(what)
-        needed = self._needs_data or any("probe" in signal.reads for signal in self._signals)
-        self._sampling = Sampling(needed, data, examples, self._seed)
+        seed = derive_seed("rank", seed, self._ranks.rank) if self._ranks.rank else seed
+        self._finding = Finding(what, how, task, self._ranks, seed, checks.needs_data(what))
+        needed = (
+            self._finding.needs_data or how.reads_examples or any("probe" in signal.reads for signal in self._signals)
+        )
+        self._sampling = Sampling(needed, data, examples, seed)
         self._enforcement: Enforcement | None = None
-        self._progress = Progress(when)
+        self._progress, self._epochs = Progress(trigger), epochs
         self._measuring: Measuring | None = self._new_measuring()
         self.before: dict[str, Any] | None = None
 
     def step(self, batch: Batch | tuple[Tensor, Tensor] | object, output: Tensor) -> PruneEvent | None:
         """Tell that the optimiser has stepped, once for each ``optimizer.step()``; micro-batches do not count.
 
-        It costs what the signals cost that look at steps, and in the first epoch the copying of
-        examples; nothing once the network is pruned. It never waits for the device.
+        It costs what signals cost that look at steps, in the first epoch the copying of examples, and
+        nothing once the network is pruned. It never waits for the device.
 
         Args:
             batch: the step's, ``(inputs, targets)``; of several micro-batches, the last.
             output: what the model gave for it.
         """
-        self._progress.clock.step()
-        if self._measuring is not None:
-            self._measuring.step(batch, output, self._progress.clock.now)
+        clock, measuring = self._progress.clock, self._measuring
+        clock.step(waits=measuring is not None)
+        if measuring is not None:
+            measuring.step(batch, output, clock.now)
         return None
 
     def epoch_end(self) -> PruneEvent | None:
@@ -176,11 +177,11 @@ class EarlyPruner:
                 return None
             if now.fired is None and self._ranks.agree(now.decide(moment, values)):
                 now.fired = moment
-            if now.fired is None:
-                return None
-            mask = self._prune(measuring) if self._act else None
-        if mask is not None or not self._act:
-            now.event = PruneEvent(moment, now.fired, self._act, mask)
+            mask = None if now.fired is None or not self._act else self._prune(measuring)
+        if now.fired is not None and (mask is not None or not self._act):
+            now.event = PruneEvent(moment, now.fired, self._act, mask, now.why())
+        elif now.clock.epochs == self._epochs:
+            warnings.warn(f"EarlyPruner: the {self._epochs} epochs are over: {now.report()}", stacklevel=2)
         return now.event
 
     @property
@@ -200,10 +201,7 @@ class EarlyPruner:
 
     @property
     def log(self) -> tuple[tuple[Moment, Mapping[str, Any]], ...]:
-        """The measurements up to pruning, in order: what ``replay(trigger, log)`` reads.
-
-        Beside the signals' values and their details, ``seconds/<signal>`` is what each has cost since the row before.
-        """
+        """The measurements up to pruning, for ``replay(trigger, log)``; ``seconds/<signal>`` is what one has cost."""
         return tuple(self._progress.log)
 
     def report(self) -> str:
@@ -212,12 +210,23 @@ class EarlyPruner:
 
     def savings(self) -> Savings:
         """What the mask saves: weights and bytes, and no time; a PruningError before there is one."""
-        return savings(self._bare, self._the_mask("savings"))
+        return savings(self._bare, self._the_mask("savings"), self._progress.times)
+
+    def estimate(self) -> Savings:
+        """What pruning now would leave and save; nothing is changed by asking. On several ranks all must ask.
+
+        It costs what scoring costs. Multiply-adds are told where a score, a signal or a target has examples kept.
+
+        Raises:
+            PruningError: when the score needs examples and none was seen yet, or as pruning would.
+        """
+        if self._measuring is None:
+            return self.savings()
+        with undisturbed(self._bare):
+            return savings(self._bare, *self._finding.mask(self._bare, self._measuring.to_score(self._per_class)))
 
     def apply(self, model: nn.Module) -> None:
-        """Put the mask on another copy of the model, once: the average of its weights (EMA), for instance.
-
-        With ``act=False`` that copy, too, is left as it is.
+        """Put the mask on another copy of the model (an average of its weights, EMA), once; not with ``act=False``.
 
         Raises:
             PruningError: when the network is not pruned, or the other one has other parameters.
@@ -230,8 +239,8 @@ class EarlyPruner:
     def state_dict(self) -> dict[str, Any]:
         """What to store beside the model's and the optimiser's state dicts: ``tensors``, flat, and ``meta``, JSON.
 
-        The tensors are copies, fit for safetensors; no pickle is needed. ``data`` and ``before``
-        are not among them. On several ranks each has its own examples; any rank's state serves all.
+        The tensors are copies, fit for safetensors, without ``data`` and ``before``. On several ranks each
+        has its own examples; any rank's state serves all.
         """
         tensors: dict[str, Tensor] = {} if self.mask is None else self.mask.to_tensors()
         meta = {"version": states.VERSION, "settings": self._settings(), "progress": self._progress.to_json()}
@@ -266,19 +275,13 @@ class EarlyPruner:
     def _prune(self, measuring: Measuring) -> Mask | None:
         """Find the mask and put it in force, unless the guard says no; a failure leaves everything as it was."""
         checks.check_optimizer(self._bare, self._optimizer, self._finding.how.names(self._bare))
-        batches = measuring.to_score(self._per_class) if self._needs_data else ()
-        mask = self._finding.mask(self._bare, batches, generator_for("pruning", self._seed))
+        mask, self._progress.times = self._finding.mask(self._bare, measuring.to_score(self._per_class))
         if not self._finding.passes(self._guard, self._bare, mask):
             return None
         if self._keep_before:
             self.before = states.on_cpu({"model": self._bare.state_dict(), "optimizer": self._optimizer.state_dict()})
         self._put_in_force(mask)
-        if empty := mask.empty_layers():
-            warnings.warn(
-                f"EarlyPruner: nothing is left of {', '.join(empty)}: keep more, or let weights compete layer by layer "
-                'with Unstructured(scope="layer") or scope="erk"',
-                stacklevel=3,
-            )
+        checks.warn_of_empty(mask)
         return mask
 
     def _put_in_force(self, mask: Mask) -> None:

@@ -18,21 +18,24 @@ class PruneEvent:
             ``replay(trigger, pruner.log)`` says.
         acted: False when the pruner only observes.
         mask: what is left; None when the pruner only observes.
+        why: what the trigger saw: ``explain(trigger, pruner.log)``.
 
-    >>> print(PruneEvent(Moment(140, 10), Moment(140, 10), acted=False))
-    would have been pruned at epoch 14 (act=False: only observed)
+    >>> print(PruneEvent(Moment(140, 10), Moment(140, 10), acted=False, why="the moment 14ep was reached"))
+    would have been pruned at epoch 14 (act=False: only observed); why: the moment 14ep was reached
     """
 
     moment: Moment
     fired: Moment
     acted: bool
     mask: Mask | None = field(default=None, repr=False)
+    why: str = ""
 
     def __str__(self) -> str:
+        why = f"; why: {self.why}" if self.why else ""
         if self.mask is None:
-            return f"would have been pruned at epoch {self.moment.epoch} (act=False: only observed)"
+            return f"would have been pruned at epoch {self.moment.epoch} (act=False: only observed){why}"
         late = "" if self.fired == self.moment else f", put off by the guard since epoch {self.fired.epoch}"
         return (
             f"pruned at epoch {self.moment.epoch}{late}: {self.mask.kept} of {self.mask.total} weights are left "
-            f"({self.mask.density:.2%})"
+            f"({self.mask.density:.2%}){why}"
         )

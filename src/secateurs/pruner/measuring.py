@@ -48,7 +48,8 @@ class Measuring:
             with undisturbed(model):  # a loader shuffles by the global random state: to the same order in every process
                 torch.default_generator.manual_seed(derive_seed("data", sampling.seed))
                 self._reservoir = sample(sampling.data, sampling.capacity, sampling.seed, model)
-        self._watch = Watch(signals, model, probe=self._reservoir, seed=sampling.seed)
+        self._seed = sampling.seed
+        self._watch = Watch(signals, model, probe=self._reservoir, seed=self._seed)
 
     def step(self, batch: object, output: Tensor, moment: Moment) -> None:
         """The optimiser has stepped: never waits for the device."""
@@ -60,7 +61,8 @@ class Measuring:
         with torch.no_grad():
             output = output.detach()
             loss = self._task.loss(output, pair) if self._reads_loss else None
-            self._watch(Observation(moment, "step", self._model, self._task, pair, output, loss))
+            here = Observation(moment, "step", self._model, self._task, pair, output, loss, self._reservoir, self._seed)
+            self._watch(here)
 
     def epoch_end(self, moment: Moment) -> dict[str, Any]:
         """The row of the epoch that is over: values, their details, and ``seconds/<signal>``."""
@@ -70,8 +72,8 @@ class Measuring:
         return {name: value for name, value in self._watch.rows.pop().items() if name not in ("epoch", "moment")}
 
     def to_score(self, per_class: int) -> tuple[Batch, ...]:
-        """What a score sees: up to ``per_class`` examples of each class; nothing where it needs nothing."""
-        return () if self._reservoir is None else self._reservoir.balanced(per_class)
+        """What a score sees: up to ``per_class`` examples of each class; nothing where none are kept or seen."""
+        return self._reservoir.balanced(per_class) if self._reservoir else ()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """As tensors and JSON; examples only where they came from the loop."""

@@ -11,6 +11,7 @@ from secateurs.core import Moment, Trigger, TriggerState
 from secateurs.how import Mask
 from secateurs.pruner.clock import Clock
 from secateurs.pruner.event import PruneEvent
+from secateurs.when import explain
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Progress:
         decision: what it remembers; None before the first measurement.
         fired: when it fired.
         event: what came of it.
+        times: in how many multiply-adds each weight takes part, where that was measured.
     """
 
     trigger: Trigger
@@ -30,6 +32,7 @@ class Progress:
     log: list[tuple[Moment, dict[str, Any]]] = field(default_factory=list)
     fired: Moment | None = None
     event: PruneEvent | None = None
+    times: dict[str, int] | None = None
 
     def decide(self, moment: Moment, values: Mapping[str, Any]) -> bool:
         """Ask the trigger; its first True decides."""
@@ -37,21 +40,23 @@ class Progress:
         self.decision, fired = self.trigger.update(decision, moment, values)
         return fired
 
+    def why(self) -> str:
+        """Why the trigger fired, or what it waits for."""
+        return explain(self.trigger, self.log)
+
     def report(self) -> str:
         """Where it stands, in a few words."""
         if self.event is not None:
             return str(self.event)
         if not self.clock.epochs:
-            return f"no epoch_end() after {self.clock.steps} steps: nothing was measured yet"
+            return (
+                f"no epoch has ended after {self.clock.steps} steps, and nothing was measured yet: call epoch_end() at "
+                "the end of each epoch"
+            )
         told = f"not pruned after {self.clock.epochs} epochs: {self.trigger} "
         if self.fired is not None:
-            return f"{told}fired at epoch {self.fired.epoch}, the guard has said no since"
-        seen = []
-        for name in sorted(self.trigger.needs):
-            values = [row[name] for _, row in self.log if name in row]
-            seen.append(f"{name}: {len(values)} measured" + (f", the last {values[-1]:.4g}" if values else ""))
-        remedy = 'to have it fire in any case, bound it: no_later_than(trigger, "30ep")'
-        return f"{told}has not fired ({'; '.join(seen) or 'it needs no signal'}); {remedy}"
+            return f"{told}fired at epoch {self.fired.epoch}, the guard has said no since; why: {self.why()}"
+        return f'{told}{self.why()}; to have it fire in any case, bound it: no_later_than(trigger, "30ep")'
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; the event without its mask."""
@@ -62,6 +67,7 @@ class Progress:
             "log": [[moment.steps, dict(values)] for moment, values in self.log],
             "fired": None if self.fired is None else self.fired.steps,
             "event": None if event is None else {"moment": event.moment.steps, "acted": event.acted},
+            "times": self.times,
         }
 
     @classmethod
@@ -71,9 +77,11 @@ class Progress:
         progress.clock.restore(meta["clock"])
         length = meta["clock"]["steps_per_epoch"]
         progress.log = [(Moment(steps, length), dict(values)) for steps, values in meta["log"]]
+        progress.times = meta["times"]
         if meta["fired"] is not None:
             progress.fired = Moment(meta["fired"], length)
         if progress.fired is not None and meta["event"] is not None:
             told = meta["event"]
-            progress.event = PruneEvent(Moment(told["moment"], length), progress.fired, told["acted"], mask)
+            moment = Moment(told["moment"], length)
+            progress.event = PruneEvent(moment, progress.fired, told["acted"], mask, progress.why())
         return progress

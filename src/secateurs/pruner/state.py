@@ -12,7 +12,7 @@ from torch import Tensor
 
 from secateurs.core import PruningError, Trigger
 
-VERSION = 1
+VERSION = 2
 
 
 def snapshot(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,6 +1,10 @@
 """When to prune: signals that are followed during training, and triggers that decide on them."""
 
+from secateurs.when.bounds import reached_bound
+from secateurs.when.default import default_trigger, fine_tuning_trigger
+from secateurs.when.explain import explain
 from secateurs.when.mask_distance import MaskDistance
+from secateurs.when.named import TRIGGERS, trigger_of
 from secateurs.when.published import early_bird_trigger, early_crop_trigger
 from secateurs.when.replay import replay
 from secateurs.when.signals import (
@@ -13,7 +17,6 @@ from secateurs.when.signals import (
 )
 from secateurs.when.traces import EmpiricalFisherTrace, FisherTrace
 from secateurs.when.triggers import (
-    TRIGGERS,
     At,
     Below,
     Peak,
@@ -22,7 +25,6 @@ from secateurs.when.triggers import (
     any_of,
     no_earlier_than,
     no_later_than,
-    trigger_of,
 )
 from secateurs.when.watch import Watch
 from secateurs.when.weight_change import WeightChange
@@ -44,11 +46,15 @@ __all__ = [
     "WeightChange",
     "all_of",
     "any_of",
+    "default_trigger",
     "early_bird_trigger",
     "early_crop_trigger",
+    "explain",
+    "fine_tuning_trigger",
     "kl_uniform",
     "no_earlier_than",
     "no_later_than",
+    "reached_bound",
     "replay",
     "signal_of",
     "trigger_of",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
@@ -14,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from secateurs.core import (
     Observation,
-    ScoreFn,
+    PruningError,
     Scores,
     SignalError,
     SignalState,
@@ -25,13 +24,10 @@ from secateurs.core import (
 )
 from secateurs.how import keep_top
 from secateurs.how.packing import pack_bits
-from secateurs.what import SCORES
+from secateurs.what import SCORES, WITHOUT_EXAMPLES, check_score
 
 Of = Literal["weights", "bn_scale"]
 Scope = Literal["global", "layer", "erk"]
-
-_GIVEN = frozenset(inspect.signature(ScoreFn.__call__).parameters)
-"""What a score is given by the program; its other parameters are options."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class MaskDistance:
         samples: probe examples for scores that need data.
 
     Raises:
-        SignalError: when an argument is out of its range, or the score or one of its options is unknown.
+        SignalError: when an argument is out of its range, or the score or one of its options is unknown or wrong.
 
     >>> from secateurs.core import Moment
     >>> net, signal = nn.Linear(4, 1, bias=False), MaskDistance(density=0.5, window=2)
@@ -79,7 +75,6 @@ class MaskDistance:
 
     name: ClassVar[str] = "mask_distance"
     every: ClassVar[Literal["epoch"]] = "epoch"
-    reads: ClassVar[frozenset[str]] = frozenset({"probe"})
     details: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -92,14 +87,15 @@ class MaskDistance:
             if getattr(self, name) not in choices:
                 told = f"unknown {name} {getattr(self, name)!r}{did_you_mean(str(getattr(self, name)), choices)}"
                 raise SignalError(f"mask_distance: {told}")
-        spec = self._spec
-        if spec.name not in SCORES:
-            raise SignalError(f"mask_distance: unknown score {spec.name!r}{did_you_mean(spec.name, SCORES)}")
-        options = [name for name in inspect.signature(SCORES[spec.name]).parameters if name not in _GIVEN]
-        for option in spec.options:
-            if option not in options:
-                told = f"score {spec.name!r} has no option {option!r}{did_you_mean(option, options)}"
-                raise SignalError(f"mask_distance: {told}")
+        try:
+            check_score(self._spec, "mask_distance")
+        except PruningError as error:
+            raise SignalError(str(error)) from None
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Examples, where the score looks at any."""
+        return frozenset() if self._spec.name in WITHOUT_EXAMPLES else frozenset({"probe"})
 
     def init(self, model: nn.Module) -> SignalState:
         """No masks yet.

@@ -9,14 +9,20 @@ from secateurs.when.combine import no_later_than
 from secateurs.when.triggers import Below
 
 
-def early_crop_trigger(density: float, epochs: int) -> Trigger:
+def early_crop_trigger(density: float, epochs: int, threshold: float | None = None) -> Trigger:
     """EarlyCroP's (P1 section 4.3): the weights move less than the share th = 1 - sparsity of their first epoch.
 
     Reads ``weight_change``. Never later than half of the run of ``epochs``: P1 has a longest dense
     phase, too, but does not say how long. The higher the sparsity, the longer the dense phase.
 
+    Args:
+        density: to which is pruned, 1 - sparsity.
+        epochs: of the run.
+        threshold: th; the density by default.
+
     Raises:
-        SignalError: when the density lies outside (0, 1], or there is no whole epoch in half the run.
+        SignalError: when the density lies outside (0, 1], there is no whole epoch in half the run, or
+            the threshold is not finite.
 
     >>> trigger = early_crop_trigger(density=0.1, epochs=80)
     >>> sorted(trigger.needs), trigger.triggers[1]
@@ -28,7 +34,9 @@ def early_crop_trigger(density: float, epochs: int) -> Trigger:
             f"density={density!r}, epochs={epochs!r}"
         )
     # No warm-up: the first value is 1 by definition, or has a meaning (form="algorithm").
-    return no_later_than(Below("weight_change", threshold=density, warm_up=0), f"{epochs // 2}ep")
+    return no_later_than(
+        Below("weight_change", density if threshold is None else threshold, warm_up=0), f"{epochs // 2}ep"
+    )
 
 
 def early_bird_trigger(threshold: float = 0.1) -> Trigger:

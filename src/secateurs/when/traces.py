@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -31,8 +32,8 @@ _LABELS: dict[str, Labels] = {"per_sample": "sampled", "exact": "exact"}
 
 
 @dataclass(frozen=True)
-class _Trace:
-    """What the two traces share. Abstract: ``name`` is their own."""
+class _Trace(ABC):
+    """What the two traces share; ``name`` is their own, too."""
 
     samples: int = 512
     batch_size: int = 128
@@ -67,8 +68,9 @@ class _Trace:
             raise SignalError(f"{self.name}: {error}") from error
         return {"standard_error": standard_error}, value
 
+    @abstractmethod
     def _measured(self, o: Observation) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+        """The trace and its standard error."""
 
     def _per_sample(self, o: Observation, labels: Labels) -> tuple[Tensor, Tensor]:
         """Mean of the squared norms of per-sample gradients, and its standard error over the examples."""

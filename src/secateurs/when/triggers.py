@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from secateurs.core import Moment, SignalError, Spec, Trigger, TriggerState, did_you_mean
+from secateurs.core import Moment, SignalError, TriggerState
 from secateurs.when.combine import At as At
 from secateurs.when.combine import all_of as all_of
 from secateurs.when.combine import any_of as any_of
@@ -185,33 +185,6 @@ class Settled:
         still = last is not None and _relative_change(last, current) <= self.tolerance
         run = state["run"] + 1 if still else 0
         return {**state, "last": current, "run": run}, run >= self.patience
-
-
-TRIGGERS: dict[str, type[Peak] | type[Below] | type[Settled] | type[At]] = {
-    "peak": Peak,
-    "below": Below,
-    "settled": Settled,
-    "at": At,
-}
-"""The only place where a name means a trigger."""
-
-
-def trigger_of(spec: Spec) -> Trigger:
-    """The trigger that ``spec`` names; the options ``no_earlier_than`` and ``no_later_than`` bound it.
-
-    Raises:
-        SignalError: for an unknown name, or options out of their range.
-
-    >>> trigger_of(Spec("peak", {"signal": "kl_uniform", "no_later_than": "60ep"})).needs
-    frozenset({'kl_uniform'})
-    """
-    if spec.name not in TRIGGERS:
-        raise SignalError(f"unknown trigger {spec.name!r}{did_you_mean(spec.name, TRIGGERS)}")
-    options = dict(spec.options)
-    lower, upper = options.pop("no_earlier_than", None), options.pop("no_later_than", None)
-    trigger: Trigger = TRIGGERS[spec.name](**options)
-    trigger = trigger if lower is None else no_earlier_than(trigger, lower)
-    return trigger if upper is None else no_later_than(trigger, upper)
 
 
 def _measured(values: Mapping[str, float], signal: str) -> float | None:

@@ -34,6 +34,7 @@ class Watch:
         if len(set(names)) != len(names):
             raise SignalError(f"two signals bear the same name: {', '.join(names)}")
         self._signals = tuple(signals)
+        self._at_steps = tuple(signal for signal in signals if signal.every == "step")
         self._states: dict[str, SignalState] = {signal.name: signal.init(model) for signal in signals}
         self._seconds = dict.fromkeys(names, 0.0)
         self._probe, self._seed = probe, seed
@@ -41,11 +42,10 @@ class Watch:
 
     def __call__(self, observation: Observation) -> None:
         """Show one observation to every signal that looks at this boundary."""
-        observation = replace(observation, probe=self._probe, seed=self._seed)
-        row: dict[str, Any] = {"epoch": observation.moment.epoch, "moment": str(observation.moment)}
-        for signal in self._signals:
-            if observation.boundary == "step" and signal.every == "epoch":
-                continue
+        if observation.probe is not self._probe or observation.seed != self._seed:
+            observation = replace(observation, probe=self._probe, seed=self._seed)
+        row: dict[str, Any] = {}
+        for signal in self._at_steps if observation.boundary == "step" else self._signals:
             begun = time.perf_counter()
             state, value = signal.update(self._states[signal.name], observation)
             self._states[signal.name] = state
@@ -54,7 +54,7 @@ class Watch:
                 row |= {f"{signal.name}.{detail}": float(state[detail]) for detail in signal.details}
             self._seconds[signal.name] += time.perf_counter() - begun
         if observation.boundary == "epoch":
-            self._close(row)
+            self._close({"epoch": observation.moment.epoch, "moment": str(observation.moment), **row})
 
     def _close(self, row: dict[str, Any]) -> None:
         row.update({f"seconds/{name}": seconds for name, seconds in self._seconds.items()})

@@ -1,0 +1,78 @@
+"""The largest mask that meets a target, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+
+from secateurs.core import PruningError, Scores
+from secateurs.how import Mask, keep_top
+from secateurs.pruner.costs import Costs, counts
+from secateurs.pruner.targets import Target
+
+_FINE = 2**53
+
+
+def largest(
+    scores: Scores,
+    target: Target,
+    costs: Costs,
+    *,
+    scope: str = "global",
+    within: Mask | None = None,
+) -> Mask:
+    """The largest mask that :func:`~secateurs.how.keep_top` gives of these scores and that meets the target.
+
+    The density is bisected, exactly: of the next larger mask the cost is above the target. Costs
+    rise with the density, so that no larger one meets it either (save for ``scope="erk"``, which may take a weight
+    from one layer as it gives two to others).
+
+    Raises:
+        PruningError: when no mask with a weight left meets it; the smallest reachable is named.
+
+    >>> import torch
+    >>> from secateurs.pruner.costs import Cost
+    >>> from secateurs.pruner.targets import Flops
+    >>> scores = {"a": torch.tensor([5.0, 2.0, 1.0]), "b": torch.tensor([4.0, 3.0])}
+    >>> costs = Costs(Cost(0, 0, {}), Cost(dense=18, fixed=0, each={"a": 2, "b": 6}))
+    >>> [kept.tolist() for kept in largest(scores, Flops(share=0.5), costs).values()]
+    [[True, False, False], [True, False]]
+    """
+    cost = target.cost(costs)
+    allowed = target.allowed(cost.dense)
+    sizes = {name: score.numel() for name, score in scores.items()}
+    parts, first, last = _range(sizes, scope, None if within is None else counts(within))
+
+    def at(number: int) -> tuple[Mask, bool]:
+        mask = keep_top(scores, number / parts, scope=scope, within=within)
+        return mask, cost.under(counts(mask)) <= allowed
+
+    best, met = at(first)
+    if not met:
+        smallest = target.told(cost.under(counts(best)), cost.dense)
+        raise PruningError(
+            f"target: {target} cannot be reached with these scores: with {best.kept} weight(s) left it is "
+            f"{smallest}, and {target.told(cost.fixed, cost.dense)} is not to be pruned"
+        )
+    beyond = last + 1
+    while beyond - first > 1:
+        middle = (first + beyond) // 2
+        mask, met = at(middle)
+        if met:
+            best, first = mask, middle
+        else:
+            beyond = middle
+    return best
+
+
+def _range(sizes: Mapping[str, int], scope: str, alive: Mapping[str, int] | None) -> tuple[int, int, int]:
+    """Into how many parts densities are divided, the first that keeps a weight, and the last that the living allow."""
+    if scope != "layer":  # the mask follows from the number of weights
+        return sum(sizes.values()), 1, sum((sizes if alive is None else alive).values())
+    # floor(d n + 1/2) is k from d = (2k - 1) / 2n on; one part more or less, as densities count as printed decimals.
+    first = ceil(Fraction(_FINE, 2 * max(sizes.values()))) + 1
+    if alive is None:
+        return _FINE, first, _FINE
+    ends = (ceil(Fraction(_FINE * (2 * alive[name] + 1), 2 * n)) - 2 for name, n in sizes.items())
+    return _FINE, first, min(_FINE, *ends)
