@@ -26,7 +26,7 @@ lint: .venv/installed-test
 # The browser is Debian's where apt-get is at hand; elsewhere any Chromium on the PATH serves.
 extras: .venv/installed-extras
 	command -v chromium || command -v google-chrome || { apt-get update -q && apt-get install -qy chromium; }
-	.venv/bin/python -m pytest tests/extras -q
+	.venv/bin/python -m pytest tests/extras src/secateurs/integrations -q
 
 smoke: .venv/installed
 	.venv/bin/python tests/smoke.py
@@ -49,7 +49,7 @@ clean:
 	touch $@ .venv/installed
 
 .venv/installed-extras: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) -e '.[test,browser]'
+	$(PIP) -e '.[test,browser,lightning,transformers,accelerate]'
 	touch $@ .venv/installed .venv/installed-test
 
 .venv/installed-docs: .venv/bin/python pyproject.toml constraints.txt

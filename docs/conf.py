@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from importlib.metadata import version as version_of
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,11 @@ napoleon_numpy_docstring = False
 # Fields under "Attributes:" are told in a list, not as entries beside the class's own, nor as links to namesakes.
 napoleon_custom_sections = [("Attributes", "params_style")]
 
+# Where an extra is not installed, its classes stand in the signatures by name only.
+autodoc_mock_imports = [extra for extra in ("lightning", "transformers") if find_spec(extra) is None]
+
 ROOMS = ["core", "zoo", "what", "how", "when", "measure"]
-ROOMS += ["pruner", "train", "procedures", "jobs", "studies", "report", "papers", "cli"]
+ROOMS += ["pruner", "integrations", "train", "procedures", "jobs", "studies", "report", "papers", "cli"]
 
 
 def write_reference(app: Sphinx) -> None:

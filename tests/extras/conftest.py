@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
-from collections.abc import Callable
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))  # what these tests train, and the processes that they start
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported: no test downloads anything
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +27,23 @@ def absent() -> Callable[[str], NoReturn]:
         pytest.skip(reason)
 
     return tell
+
+
+@pytest.fixture(scope="session")
+def extra(absent: Callable[[str], NoReturn]) -> Callable[..., Any]:
+    """Call it with an extra's package, and the module that is wanted: the module, where the extra is there."""
+
+    def get(package: str, module: str) -> Any:
+        if importlib.util.find_spec(package) is None:
+            absent(f"needs the extra {package!r}: pip install 'secateurs[{package}]'")
+        return importlib.import_module(module)
+
+    return get
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty working directory, and the global random state back afterwards."""
+    monkeypatch.chdir(tmp_path)
+    with torch.random.fork_rng(devices=()):
+        yield tmp_path
