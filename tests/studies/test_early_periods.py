@@ -301,7 +301,7 @@ def test_choices_say_who_wanted_them(recipe: Make) -> None:
 
 def test_nothing_is_judged_on_a_run_that_diverged(recipe: Make) -> None:
     study = with_triggers(recipe, moments=[0, 4])
-    assert study.fired(Done(PEAKED, diverged="3ep")) == {}  # type: ignore[arg-type]
+    assert study.fired(0, Done(PEAKED, diverged="3ep")) == {}  # type: ignore[arg-type]
     assert list(study.grow(study.dense[0], Done(PEAKED, diverged="3ep"))) == []  # type: ignore[arg-type]
 
 

@@ -82,7 +82,7 @@ def test_a_study_cut_off_after_every_epoch_is_the_whole_one(
     assert ["weight_change" in row for row in found] == [False, True, True, True]
     assert ["mask_distance" in row for row in found] == [False, False, True, True]
     assert all(row["weight_change.distance"] > 0 for row in found[1:])
-    fired = {name: str(moment) for name, moment in study.fired(whole.entry(study.dense[0])).items()}
+    fired = {name: str(moment) for name, moment in study.fired(0, whole.entry(study.dense[0])).items()}
     assert fired == {"middle": "1ep", "the weights": "2ep", "the mask": "2ep"}
 
     real = Context.pause_point

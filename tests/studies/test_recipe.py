@@ -15,9 +15,10 @@ from secateurs.core import RecipeError, Spec
 from secateurs.studies import EarlyPeriods, check, load_recipe, shipped
 from secateurs.studies.merging import merge
 from secateurs.studies.recipe import parse_overrides, scales_of
+from secateurs.studies.yaml_text import read_yaml
 from secateurs.train import Adam, Cosine
 from secateurs.what import SCORES, fisher
-from secateurs.when import SIGNALS, TRIGGERS, FisherTrace
+from secateurs.when import SIGNALS, TRIGGERS, At, FisherTrace, any_of, default_trigger, early_crop_trigger
 from secateurs.zoo import DATASETS, MODELS, digits_resnet
 
 Make = Callable[..., EarlyPeriods]
@@ -67,6 +68,12 @@ FAULTS: dict[str, str] = {
     # names
     "model=resnet8": f"model: unknown name 'resnet8'; {choices(MODELS)}; did you mean 'resnet18'?",
     "data=digit": f"data: unknown name 'digit'; {choices(DATASETS)}; did you mean 'digits'?",
+    "prune.score={name: snip, bn: batch, micro_batch: 4}": "prune.score: snip: micro_batch: expected at least 1 and "
+    "bn='running', got 4 and bn='batch': statistics of parts of a batch are not those of the batch",
+    "prune.score={name: grasp, temperature: 0}": "prune.score: grasp: temperature: expected a positive number, got 0.0",
+    "prune.score={name: obd, probes: 0}": "prune.score: obd: probes: expected at least 1, got 0",
+    "signals=[{name: mask_distance, score: {name: obd, probes: 0}}]": "signals.0: mask_distance: obd: probes: expected "
+    "at least 1, got 0",
     "prune.score=magnitud": f"prune.score: unknown name 'magnitud'; {choices(SCORES)}; did you mean 'magnitude'?",
     "signals=[fisher_trac]": f"signals.0: unknown name 'fisher_trac'; {choices(SIGNALS)}; did you mean 'fisher_trace'?",
     "signals=[{samples: 3}]": "signals.0: expected a name, or a mapping with one, got {'samples': 3}; "
@@ -77,7 +84,7 @@ FAULTS: dict[str, str] = {
     "choices: constant, cosine, exponential, linear, one_cycle, step; did you mean 'cosine'?",
     "train.augment=flip": "train.augment: expected 'none', 'shift' or 'flip_crop', got 'flip'",
     "prune.scope=locl": "prune.scope: expected 'global', 'layer' or 'erk', got 'locl'",
-    "study=x": "study: unknown kind 'x'; choices: early_periods, methods",
+    "study=x": "study: unknown kind 'x'; choices: early_periods, methods, regret",
     # shapes
     "train=3": "train: expected a mapping of keys, got 3",
     "train=null": "train: is missing",
@@ -112,6 +119,20 @@ FAULTS: dict[str, str] = {
     "min_drop=0.02, smoothing=1, warm_up=1): patience: expected a finite number of at least 1, got 0",
     "triggers={a: {name: peak, signal: loss, no_later_than: x}}": "triggers.a: At(moment='x'): moment 'x' is not "
     "understood: write '12ep', '500it' or '12ep50it'",
+    "triggers={a: {name: at, moment: 101%}}": "triggers.a: moment: '101%' is no share of the run: write one from 0% to "
+    "100%",
+    "triggers={a: {name: early_crop, density: 0.1}}": "triggers.a.density: unknown key; choices: no_earlier_than, "
+    "no_later_than, threshold",
+    "triggers={a: early_bird}": "triggers.a: needs signal 'mask_distance'; choices: fisher_trace, kl_uniform, loss",
+    "triggers={a: {name: any_of}}": "triggers.a.of: is missing",
+    "triggers={a: {name: any_of, of: []}}": "triggers.a.of: expected at least 1, got []",
+    "triggers={a: {name: any_of, of: 3}}": "triggers.a.of: expected a list, got 3",
+    "triggers={a: {name: any_of, of: [{name: at, moment: 0}, {name: below, signal: loss}]}}": "triggers.a.of.1."
+    "threshold: is missing",
+    "triggers={a: {name: all_of, of: [{name: any_of, of: [{name: at, moment: 9}]}]}}": "triggers.a.of.0.of.0.moment: "
+    "9 lies outside the run of 4 epochs",
+    "triggers={a: {name: any_of, of: [{name: peak, signal: los}, random]}}": "triggers.a: needs signal 'los'; "
+    "choices: fisher_trace, kl_uniform, loss; did you mean 'loss'?",
     "triggers={grid: {name: at, moment: 1ep}}": "triggers.grid: that is what the moments are called: give the trigger "
     "another name",
     # settings
@@ -156,7 +177,7 @@ def test_overrides_of_another_form(text: str) -> None:
         load_recipe("demo", "smoke", [text])
 
 
-@pytest.mark.parametrize("text", ["train.lr=[1", "train.lr=a: b: c", "title='"])
+@pytest.mark.parametrize("text", ["train={lr: 1, lr: 2}", "train.lr=[1", "train.lr=a: b: c", "title='"])
 def test_overrides_that_are_no_yaml(text: str) -> None:
     with pytest.raises(RecipeError, match=re.escape(f"override {text!r}, line ") + r"\d+: not valid YAML: "):
         load_recipe("demo", "smoke", [text])
@@ -210,15 +231,24 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> str:
         ("just words", "expected a mapping of keys, found str"),
         ("common: {}\nscales: [1", "line 2: not valid YAML: expected ',' or ']', but got '<stream end>'"),
         ("a: b: c", "line 1: not valid YAML: mapping values are not allowed here"),
+        ('common: {}\nscales:\n  small: {}\n  "small": {}', "line 4: not valid YAML: key 'small' stands on line 3 "),
+        (
+            "common: {}\nscales: {}\ncommon: {a: 1}",
+            "line 3: not valid YAML: key 'common' stands on line 1 already: ",
+        ),
+        ("common: {seeds: [{a: 1, a: 1}]}", "line 1: not valid YAML: key 'a' stands on line 1 already: say it once"),
         ("!!python/object:os.system {}", "line 1: not valid YAML: could not determine a constructor"),
         ("comon: {}", "comon: unknown key; choices: base, common, scales, study; did you mean 'common'?"),
         ("common: 3", "common: expected a mapping, got 3"),
         ("scales: {small: 3}", "scales.small: expected a mapping, got 3"),
-        ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: early_periods, methods"),
-        ("base: demo\nstudy: late\nscales: {demo: {}}", "study: unknown kind 'late'; choices: early_periods, methods"),
+        ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: early_periods, methods, regret"),
+        (
+            "base: demo\nstudy: late\nscales: {demo: {}}",
+            "study: unknown kind 'late'; choices: early_periods, methods, regret",
+        ),
         ("common: {}", "scales: has none; put at least one there, e.g. small: {}"),
         ("scales: {small: {}, smoke: {}}", "say which scale; choices: small, smoke"),
-        ("base: dem", "base: no shipped recipe 'dem'; choices: demo, "),
+        ("base: dem", "base: no shipped recipe 'dem'; choices: benchmarks/when, demo, "),
         ("scales: {small: {}}", "title: is missing"),
     ],
 )
@@ -230,13 +260,19 @@ def test_files_that_are_no_recipes(tmp_path: Path, text: str, message: str) -> N
     assert re.match(re.escape(f"recipe {source}") + "(: |, )" + re.escape(message), first), first
 
 
+def test_a_key_that_is_merged_in_may_be_said_again() -> None:
+    text = "a: &a {x: 1, y: 2}\nb: &b\n  <<: *a\n  x: 3\nc: {<<: *b, y: 4}\nd: [{x: 1}, {x: 2}]"
+    assert read_yaml(text, "here") == {**yaml.safe_load(text), "c": {"x": 3, "y": 4}}
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "noise.yaml").write_bytes(b"\xff\xfe\x00")
     for source, message in {
         str(tmp_path / "noise.yaml"): "noise.yaml: cannot be read: 'utf-8' codec can't decode byte 0xff",
         str(tmp_path / "gone.yaml"): "gone.yaml: there is no such file",
         str(tmp_path / "gone.yml"): "gone.yml: there is no such file",
-        "p0/fig1": "recipe 'p0/fig1' is neither a shipped recipe nor a file; choices: demo, p0/digits_lenet, p0/fig10",
+        "p0/fig1": "recipe 'p0/fig1' is neither a shipped recipe nor a file; choices: benchmarks/when, demo, "
+        "p0/digits_lenet, p0/fig10",
         str(tmp_path): "is neither a shipped recipe nor a file",
     }.items():
         with pytest.raises(RecipeError, match=re.escape(message)):
@@ -359,3 +395,48 @@ def test_revival_is_said_of_the_pruning_not_of_the_score() -> None:
         load_recipe("demo", "smoke", ["prune.score={name: snip, revive: true}"])
     chosen = ["prune.score=snip", "prune.schedule=linear", "prune.revive=true"]
     assert load_recipe("demo", "smoke", chosen).prune.revive
+
+
+# ------------------------------------------------------------------------------ triggers of a run
+
+
+def test_triggers_that_follow_from_the_run(recipe: Make) -> None:
+    options = {"name": "any_of", "of": ["early_crop", {"name": "at", "moment": "100%"}]}
+    made = recipe(
+        train={"epochs": 8},
+        signals=["weight_change", "mask_distance"],
+        triggers={"middle": {"name": "at", "moment": "10%"}, "either": options, "usual": "default", "dice": "random"},
+    )
+    assert made.trigger("middle") == At("1ep")
+    assert made.trigger("either") == any_of(early_crop_trigger(0.3, 8), At("8ep"))
+    assert made.trigger("usual") == default_trigger(epochs=8)
+    assert len({made.trigger("dice", seed) for seed in range(40)}) == 8
+    assert check(made.model_dump(mode="json"), "again") == made
+
+
+def test_a_run_that_does_not_suit_a_trigger(recipe: Make) -> None:
+    change = {
+        "train": {"epochs": 1},
+        "moments": [0],
+        "signals": ["weight_change"],
+        "triggers": {"middle": "early_crop"},
+    }
+    with pytest.raises(RecipeError, match=r"triggers\.middle: early_crop_trigger: density must lie in .*epochs=1"):
+        recipe(**change)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("judged=[ResNett]", "judged: no setting 'ResNett'; choices: LeNet-300-100, ResNet; did you mean 'ResNet'?"),
+        (
+            "settings.ResNet.triggers.early={name: at, moment: 0}",
+            "settings.ResNet.triggers: triggers are compared over all settings: say them once, outside",
+        ),
+        ("judged=3", "judged: expected a list, got 3"),
+    ],
+)
+def test_faults_of_the_regret_benchmark(override: str, message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("benchmarks/when", "smoke", [override])
+    assert str(caught.value) == f"recipe benchmarks/when: {message}"

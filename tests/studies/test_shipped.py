@@ -15,7 +15,7 @@ from secateurs.procedures import find_mask
 from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Methods, MethodsPlan, load_recipe, plan, shipped
 from secateurs.studies.methods import Cell
 from secateurs.studies.recipe import scales_of
-from secateurs.when import replay, signal_of, trigger_of
+from secateurs.when import replay, signal_of
 from secateurs.zoo import ImageSet, build_model
 from secateurs.zoo import digits as real_digits
 
@@ -179,7 +179,9 @@ def test_its_triggers_can_fire_inside_the_run(name: str, scale: str) -> None:
             curve = shape + [shape[-1] / (k + 2) for k in range(recipe.train.epochs + 1 - len(shape))]
             log = [(Moment(k, 1), dict.fromkeys(names, v)) for k, v in enumerate(curve[: recipe.train.epochs + 1])]
             for trigger, spec in recipe.triggers.items():
-                fired = replay(trigger_of(spec), log)
+                if recipe.study == "regret" and spec.name != "peak":
+                    continue  # it holds baselines, too, and thresholds that these curves know nothing of
+                fired = replay(recipe.trigger(trigger), log)
                 assert fired is not None, (trigger, shape)
                 assert fired.steps < recipe.train.epochs, (trigger, shape)
 

@@ -26,7 +26,7 @@ class Reporter(Protocol):
 REPORTS: dict[str, str] = {
     "early_periods": "p0_early_periods",
     "methods": "p2_lottery_tickets",
-    "regret": "p0_early_periods",
+    "regret": "when_to_prune",
 }
 """Kind of study -> the module here that reports on it."""
 

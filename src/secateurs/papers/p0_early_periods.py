@@ -12,7 +12,7 @@ from secateurs.papers.common import data, dense_runs, provenance, summary, title
 from secateurs.report import PrunedRun, Study, Written, find, terminal, write_report
 from secateurs.studies import EarlyPeriodsStudy, Sweep
 from secateurs.studies.folder import Ordered, StudyFolder
-from secateurs.when import signal_of, trigger_of
+from secateurs.when import signal_of
 
 CITATION = """\
 @misc{nunez_soatto_early_pruning_periods,
@@ -22,6 +22,14 @@ CITATION = """\
 }"""
 
 _CURVES = ("fisher_trace", "fisher_trace_empirical", "kl_uniform", "gradient_norm")
+
+_RULES = {
+    "random": "an epoch drawn from the run's seed",
+    "early_crop": "weight change below {}, by half the run",
+    "early_bird": "mask distance at most {}",
+    "default": "the one that is taken where none is named",
+}
+"""Triggers whose name does not say what they do."""
 
 
 def study_of(ordered: Ordered, store: Store) -> Study:
@@ -33,8 +41,9 @@ def study_of(ordered: Ordered, store: Store) -> Study:
     recipe = ordered.recipe
     sweep = Sweep(recipe, ordered.device)
     plans = sweep.plans(EarlyPeriodsStudy)
-    triggers = {name: spec for plan in plans.values() for name, spec in plan.recipe.triggers.items()}
-    measured = {signal_of(spec).name for plan in plans.values() for spec in plan.recipe.signals}
+    recipes = [plan.recipe for plan in plans.values()]
+    triggers = {name: spec for each in recipes for name, spec in each.triggers.items()}
+    measured = {signal_of(spec).name for each in recipes for spec in each.signals}
     jobs = sweep.jobs(store)
     return Study(
         title=title(ordered),
@@ -46,7 +55,9 @@ def study_of(ordered: Ordered, store: Store) -> Study:
         pruned=[run for label, plan in plans.items() for run in _pruned(plan, store, label or ordered.name)],
         figure=recipe.figure,
         triggers={name: in_words(spec) for name, spec in triggers.items()},
-        needs={name: sorted(trigger_of(spec).needs) for name, spec in triggers.items()},
+        needs={
+            name: sorted(plan.recipe.trigger(name).needs) for plan in plans.values() for name in plan.recipe.triggers
+        },
         signals=[signal for signal in _CURVES if signal in measured],
         provenance=provenance(ordered, jobs),
         citation=CITATION,
@@ -85,9 +96,16 @@ def in_words(spec: Spec) -> str:
 
     >>> in_words(Spec("peak", {"signal": "kl_uniform", "patience": 2, "no_later_than": None}))
     'peak: signal kl_uniform, patience 2'
+    >>> in_words(Spec("any_of", {"of": (Spec("early_bird", {"threshold": 0.1}), Spec("at", {"moment": "30%"}))}))
+    'any of: (early bird: mask distance at most 0.1), (at: moment 30%)'
     """
-    told = [f"{key.replace('_', ' ')} {value}" for key, value in spec.options.items() if value is not None]
-    return f"{spec.name}: {', '.join(told)}"
+    name, options = spec.name.replace("_", " "), dict(spec.options)
+    told = [f"({in_words(each)})" for each in options.pop("of", ())]
+    if spec.name in _RULES:
+        threshold = options.pop("threshold", None)
+        told.append(_RULES[spec.name].format("the density" if threshold is None else threshold))
+    told += [f"{key.replace('_', ' ')} {value}" for key, value in options.items() if value is not None]
+    return f"{name}: {', '.join(told)}" if told else name
 
 
 def _collapse(store: Store, jobs: Iterable[Job]) -> list[str]:

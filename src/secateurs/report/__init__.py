@@ -4,7 +4,8 @@ It never touches a network: it is given plain rows (:class:`Study`), works out w
 (:func:`find`) and writes it down for a person (:func:`write_report`, :func:`show`), and two studies
 side by side (:func:`compare`, :func:`write_comparison`). A study of methods has its own rows
 (:class:`MethodStudy`) and report (:func:`find_methods`, :func:`write_methods_report`,
-:func:`show_methods`). ``Progress`` shows a graph of jobs at work in a terminal.
+:func:`show_methods`); so has the regret benchmark (:class:`RankingStudy`,
+:func:`write_ranking_report`, :func:`show_ranking`). ``Progress`` shows a graph of jobs at work in a terminal.
 """
 
 import importlib
@@ -27,6 +28,7 @@ from secateurs.report.methods import (
 )
 from secateurs.report.page import Written, render, write_report
 from secateurs.report.rank import Correlation, ranks, spearman
+from secateurs.report.ranking import RankingStudy, show_ranking, write_ranking_report
 from secateurs.report.regret import Choice, TriggerResult, bootstrap_interval
 from secateurs.report.rows import GRID, DenseRun, Provenance, PrunedRun, Study
 from secateurs.report.sentences import summary
@@ -70,6 +72,7 @@ __all__ = [
     "Progress",
     "Provenance",
     "PrunedRun",
+    "RankingStudy",
     "ReportedResult",
     "SignalCurve",
     "SignalPeak",
@@ -93,6 +96,7 @@ __all__ = [
     "show",
     "show_comparison",
     "show_methods",
+    "show_ranking",
     "spearman",
     "summary",
     "svg",
@@ -100,6 +104,7 @@ __all__ = [
     "to_csv",
     "write_comparison",
     "write_methods_report",
+    "write_ranking_report",
     "write_report",
     "write_tables",
 ]

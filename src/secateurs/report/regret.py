@@ -98,6 +98,13 @@ def best_epoch_for(seed: int, grid: Sequence[PrunedRun]) -> float | None:
     return min(means, key=lambda epoch: (-means[epoch], epoch)) if means else None
 
 
+def best_for(seed: int, grid: Sequence[PrunedRun]) -> tuple[float | None, float | None]:
+    """The moment (epochs) that the other seeds did best at, and this seed's test accuracy there; None: not known."""
+    epoch = best_epoch_for(seed, grid)
+    run = next((run for run in grid if (run.seed, run.epoch) == (seed, epoch)), None)
+    return epoch, None if run is None else run.accuracy("test")
+
+
 def seconds_share(dense: Sequence[DenseRun], signals: Sequence[str]) -> float | None:
     """What share of a dense run's seconds went into measuring ``signals``: mean over the runs.
 
@@ -127,7 +134,6 @@ def trigger_result(
     the signals that the trigger reads; None when that is not known.
     """
     grid = [run for run in pruned if GRID in run.chosen_by]
-    on_grid = {(run.seed, run.epoch): run for run in grid}
     chosen = {run.seed: run for run in pruned if trigger in run.chosen_by}
     choices = []
     for root in sorted(dense, key=lambda run: run.seed):
@@ -135,9 +141,7 @@ def trigger_result(
         if run is None:
             continue
         test, dense_test = run.accuracy("test"), root.accuracy("test")
-        best_epoch = best_epoch_for(root.seed, grid)
-        best_run = None if best_epoch is None else on_grid.get((root.seed, best_epoch))
-        best = None if best_run is None else best_run.accuracy("test")
+        best_epoch, best = best_for(root.seed, grid)
         choices.append(
             Choice(
                 seed=root.seed,

@@ -14,7 +14,7 @@ from secateurs.studies.pruned_runs import PrunedConfig
 from secateurs.studies.schema import EarlyPeriods
 from secateurs.train import Seeds
 from secateurs.what import SCORES
-from secateurs.when import replay, trigger_of
+from secateurs.when import reached_bound, replay
 
 
 @dataclass(frozen=True)
@@ -70,29 +70,35 @@ class EarlyPeriodsStudy:
             wanted: list[tuple[str, Moment]] = [("grid", moment) for moment in self._grid_moments()]
             entry = store.entry(job)
             if entry.done:
-                wanted += self.fired(entry).items()
+                wanted += self.fired(seed, entry).items()
             for who, moment in wanted:
                 pruned = self._pruned(seed, moment)
                 known = found.get(pruned.key)
                 found[pruned.key] = Choice(seed, moment, pruned, (*known.chosen_by, who) if known else (who,))
         return list(found.values())
 
-    def fired(self, dense: Entry) -> dict[str, Moment]:
-        """When each trigger would have fired in this dense run; those that never do are left out.
+    def fired(self, seed: int, dense: Entry) -> dict[str, Moment]:
+        """When each trigger would have fired in this seed's dense run; those that never do are left out.
 
         A run that diverged is no dense run to compare with: no trigger is judged on it.
         """
-        if dense.summary["diverged"] is not None:
-            return {}
-        log = log_of(dense.rows(), self.steps_per_epoch)
-        moments = {name: replay(trigger_of(spec), log) for name, spec in self.recipe.triggers.items()}
+        log = self._log(dense)
+        moments = {name: replay(self.recipe.trigger(name, seed), log) for name in self.recipe.triggers if log}
         return {name: moment for name, moment in moments.items() if moment is not None}
+
+    def at_bound(self, seed: int, dense: Entry) -> tuple[str, ...]:
+        """The triggers that fired in this seed's dense run only because their upper bound was reached."""
+        log = self._log(dense)
+        return tuple(name for name in self.recipe.triggers if reached_bound(self.recipe.trigger(name, seed), log))
+
+    def _log(self, dense: Entry) -> Log:
+        return [] if dense.summary["diverged"] is not None else log_of(dense.rows(), self.steps_per_epoch)
 
     def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
         """The runs that the triggers choose, once a dense run is done."""
         for seed, dense in self.dense.items():
             if dense.key == job.key:
-                yield from (self._pruned(seed, moment) for moment in self.fired(entry).values())
+                yield from (self._pruned(seed, moment) for moment in self.fired(seed, entry).values())
 
     @property
     def epochs(self) -> float:

@@ -105,5 +105,10 @@ def _spelled_out(value: Any) -> Any:
 
 
 def _flat(spec: Spec) -> dict[str, Any]:
-    options = {key: _flat(value) if isinstance(value, Spec) else value for key, value in spec.options.items()}
-    return {"name": spec.name, **options}
+    return {"name": spec.name, **{key: _flat_value(value) for key, value in spec.options.items()}}
+
+
+def _flat_value(value: Any) -> Any:
+    if isinstance(value, tuple) and any(isinstance(each, Spec) for each in value):
+        return [_flat_value(each) for each in value]
+    return _flat(value) if isinstance(value, Spec) else value

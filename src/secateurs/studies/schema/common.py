@@ -17,6 +17,7 @@ from secateurs.train import Settings, TrainSettings
 from secateurs.train.frozen import readable_moment
 from secateurs.what import SCORES
 from secateurs.when import SIGNALS, TRIGGERS, signal_of, trigger_of
+from secateurs.when.named import COMBINATIONS, OF_THE_RUN
 from secateurs.zoo import DATASETS, MODELS
 
 ModelPart = Annotated[Spec, Part(MODELS, given=("input_shape", "num_classes"))]
@@ -25,7 +26,22 @@ _GIVEN = ("model", "task", "batches", "names", "mask", "generator", "revive")  #
 ScorePart = Annotated[Spec, Part(SCORES, given=_GIVEN)]
 SignalPart = Annotated[Spec, Part(SIGNALS, build=signal_of, nested={"score": ScorePart})]
 _BOUNDS = {"no_earlier_than": (str | int | None, None), "no_later_than": (str | int | None, None)}
-TriggerPart = Annotated[Spec, Part(TRIGGERS, extra=_BOUNDS, build=trigger_of)]
+
+
+def _for_any_run(spec: Spec) -> object:
+    """The trigger for a run made up: whether it accepts its options does not hang on the run."""
+    return trigger_of(spec, epochs=100, density=0.1)
+
+
+def _trigger_part(depth: int) -> Part:
+    """A trigger; ``any_of`` and ``all_of`` hold others, so many deep."""
+    table = TRIGGERS if depth else {name: made for name, made in TRIGGERS.items() if name not in COMBINATIONS}
+    inner: Any = Annotated[Spec, _trigger_part(depth - 1)] if depth else None
+    nested = {"of": Annotated[tuple[inner, ...], Field(min_length=1)]} if depth else {}
+    return Part(table, given=OF_THE_RUN, extra=_BOUNDS, build=_for_any_run, nested=nested)
+
+
+TriggerPart = Annotated[Spec, _trigger_part(2)]
 
 END = "end"
 MomentOrEnd = Annotated[int | str, BeforeValidator(lambda value: value if value == END else readable_moment(value))]
@@ -80,11 +96,13 @@ def outside(moment: str | int | None, epochs: int) -> str | None:
     """What is wrong with a moment that can be seen to lie outside a run, else None.
 
     Moments in steps are judged when the plan is made: how many steps an epoch has follows from the data.
+    Shares of the run, ``"10%"``, are judged as they are read.
 
     >>> outside("9ep", 4)
     '9ep lies outside the run of 4 epochs'
     """
-    if moment is None or moment == END or "it" in str(moment) or Moment.parse(moment, 1).steps <= epochs:
+    told = str(moment)
+    if moment is None or moment == END or "it" in told or "%" in told or Moment.parse(moment, 1).steps <= epochs:
         return None
     return f"{moment} lies outside the run of {epochs} epochs"
 

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from secateurs.core import Spec, did_you_mean
+from secateurs.core import SignalError, Spec, Trigger, did_you_mean
 from secateurs.studies.schema.common import PruneRecipe, SignalPart, StudyRecipe, TriggerPart, no_moment_twice, outside
 from secateurs.train.frozen import MomentText
 from secateurs.when import signal_of, trigger_of
+from secateurs.when.named import MOMENTS
 
 
 class EarlyPeriods(StudyRecipe):
@@ -35,15 +36,33 @@ class EarlyPeriods(StudyRecipe):
         if "grid" in self.triggers:
             yield "triggers.grid: that is what the moments are called: give the trigger another name"
         for name, spec in self.triggers.items():
-            for option in ("moment", "no_earlier_than", "no_later_than"):
-                if fault := outside(spec.options.get(option), self.train.epochs):
-                    yield f"triggers.{name}.{option}: {fault}"
+            yield from self._outside_the_run(f"triggers.{name}", spec)
         yield from self._signals_that_triggers_lack(known)
+
+    def trigger(self, name: str, seed: int = 0) -> Trigger:
+        """The trigger of a name as it acts in the run of a seed.
+
+        Raises:
+            SignalError: when the run does not suit it.
+        """
+        return trigger_of(self.triggers[name], epochs=self.train.epochs, density=self.prune.density, seed=seed)
+
+    def _outside_the_run(self, path: str, spec: Spec) -> Iterator[str]:
+        for option in MOMENTS:
+            if fault := outside(spec.options.get(option), self.train.epochs):
+                yield f"{path}.{option}: {fault}"
+        for place, inner in enumerate(spec.options.get("of", ())):
+            yield from self._outside_the_run(f"{path}.of.{place}", inner)
 
     def _signals_that_triggers_lack(self, known: list[str]) -> Iterator[str]:
         layerwise = {signal_of(spec).name for spec in self.signals if spec.options.get("layerwise")}
-        for name, spec in self.triggers.items():
-            for signal in sorted(trigger_of(spec).needs):
+        for name in self.triggers:
+            try:
+                needs = self.trigger(name).needs
+            except SignalError as error:
+                yield f"triggers.{name}: {error}"
+                continue
+            for signal in sorted(needs):
                 if signal in layerwise:
                     yield f"triggers.{name}: signal {signal!r} has one value a layer, triggers read one"
                 elif signal not in known:

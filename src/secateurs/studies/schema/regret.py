@@ -22,8 +22,11 @@ class Regret(EarlyPeriods):
     judged: tuple[str, ...] = Field(())
 
     def faults(self) -> Iterator[str]:
-        """Those of the study, and labels that no setting bears."""
+        """Those of the study, labels that no setting bears, and settings with triggers of their own."""
         yield from super().faults()
         for label in self.judged:
             if self.settings and label not in self.settings:
                 yield f"judged: no setting {label!r}{did_you_mean(label, self.settings)}"
+        for label, change in self.settings.items():
+            if "triggers" in change:
+                yield f"settings.{label}.triggers: triggers are compared over all settings: say them once, outside"
