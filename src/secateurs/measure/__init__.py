@@ -1,5 +1,28 @@
-"""Measures of trained networks; none leaves a trace on what it measures."""
+"""Measures of trained networks, alone and in pairs; none leaves a trace on what it measures."""
 
+from secateurs.measure.barrier import STABLE_BELOW, Barrier, Recalibration, error_barrier, lmc
+from secateurs.measure.batches import Data
+from secateurs.measure.batchnorm import bn_statistics
+from secateurs.measure.differences import Distances, distances, l2_distance
 from secateurs.measure.evaluate import evaluate
+from secateurs.measure.similarity import CKA_SAMPLES, cka, cka_matrix, outputs
+from secateurs.measure.states import State
 
-__all__ = ["evaluate"]
+__all__ = [
+    "CKA_SAMPLES",
+    "STABLE_BELOW",
+    "Barrier",
+    "Data",
+    "Distances",
+    "Recalibration",
+    "State",
+    "bn_statistics",
+    "cka",
+    "cka_matrix",
+    "distances",
+    "error_barrier",
+    "evaluate",
+    "l2_distance",
+    "lmc",
+    "outputs",
+]
