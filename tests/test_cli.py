@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from secateurs import cli
-from secateurs.cli import main
+from secateurs.cli import main, reports
 from secateurs.papers import REPORTS
 from secateurs.report import Written
 from secateurs.studies import STUDIES
@@ -228,7 +227,7 @@ def test_a_study_of_methods_goes_the_same_way(
         return " ".join((told.out + told.err).split())
 
     typist = Typist()
-    monkeypatch.setattr(cli, "reporter", typist)
+    monkeypatch.setattr(reports, "reporter", typist)
     recipe, out = tmp_path / "methods.yaml", tmp_path / "study"
     recipe.write_text(METHODS, encoding="utf-8")
     told = command("run", recipe, "--dry-run", "--workers", "1")

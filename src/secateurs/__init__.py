@@ -8,7 +8,7 @@ the papers' figures. This file is the map of what most people need.
 
 from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
 from secateurs.how import Mask, apply, enforce, keep_top
-from secateurs.procedures import MaskSettings, PruneSettings, early_pruning, find_mask, prune
+from secateurs.procedures import MaskSettings, PruneSettings, automatic_pruning, early_pruning, find_mask, prune
 from secateurs.pruner import EarlyPruner, Unstructured
 from secateurs.train import Seeds, TrainSettings, begin, observe, train
 from secateurs.what import SCORES, fisher, grasp, magnitude, random, score, snip, synflow
@@ -51,6 +51,7 @@ __all__ = [
     "Watch",
     "WeightChange",
     "apply",
+    "automatic_pruning",
     "begin",
     "early_pruning",
     "enforce",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from secateurs.core import RecipeError, StoreError, TrainingError
+from secateurs.core import RecipeError, Spec, StoreError, TrainingError
 from secateurs.how import Mask
 from secateurs.jobs import Entry, Serial, Store, run
 from secateurs.jobs.context import Context
@@ -18,7 +18,7 @@ from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Methods, load_rec
 from secateurs.studies.automatic import AutomaticPlan, one_setting
 from secateurs.studies.pruned_folder import PrunedFolder, mask_of, multiply_adds, saved_by
 from secateurs.studies.triggers import in_words
-from secateurs.when import default_trigger
+from secateurs.when import trigger_of
 
 Make = Callable[..., EarlyPeriods]
 PEAK = "peak signal=fisher_trace patience=1 min_drop=0 no_later_than=2ep"
@@ -99,7 +99,7 @@ def test_the_key_follows_from_the_trigger_as_it_acts(recipe: Make) -> None:
     assert len(keys) == 4
     assert AutomaticPlan.of(made).job.key == AutomaticPlan.of(made, "default").job.key
     assert AutomaticPlan.of(made, seed=1).job.key != AutomaticPlan.of(made).job.key
-    assert AutomaticPlan.of(made).rule == default_trigger(density=0.3, epochs=3)
+    assert AutomaticPlan.of(made).rule == trigger_of(Spec("default"), epochs=3, density=0.3)
     assert "Below(signal='weight_change', threshold=0.3" in AutomaticPlan.of(made, "early_crop").job.config["rule"]
 
 

@@ -1,5 +1,6 @@
 """Studies: procedures as graphs of jobs, and the recipes that describe them."""
 
+from secateurs.studies.automatic import AutomaticPlan
 from secateurs.studies.early_periods import Choice, EarlyPeriodsStudy, log_of
 from secateurs.studies.kinds import STUDIES, Kind
 from secateurs.studies.methods import Cell, MethodsPlan
@@ -10,6 +11,7 @@ from secateurs.studies.sweep import Sweep
 
 __all__ = [
     "STUDIES",
+    "AutomaticPlan",
     "Cell",
     "Choice",
     "EarlyPeriods",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from secateurs.studies.plan import Plan
 from secateurs.studies.runs import load_data
+from secateurs.studies.schema import StudyRecipe
 from secateurs.studies.sweep import Sweep
 from secateurs.train import begin, train
 
@@ -33,22 +33,23 @@ def estimate(sweep: Sweep, device: str = "cpu") -> Estimate:
     """
     later = sum(study.later for study in sweep.studies.values())
     jobs = sweep.graph().jobs
-    epoch = {label: _seconds_per_epoch(study, device) for label, study in sweep.studies.items()}
+    studies = sweep.studies.items()
+    epoch = {label: seconds_per_epoch(study.recipe, study.steps_per_epoch, device) for label, study in studies}
     return Estimate(len(jobs), later, sum(job.cost for job in jobs), sum(job.cost * epoch[job.group] for job in jobs))
 
 
-def _seconds_per_epoch(study: Plan, device: str) -> float:
-    recipe = study.recipe
+def seconds_per_epoch(recipe: StudyRecipe, steps_per_epoch: int, device: str = "cpu") -> float:
+    """Time a few training steps of a recipe's network on ``device``: seconds for a whole epoch of them."""
     data = load_data(recipe.data, device)
     threads = torch.get_num_threads()
     torch.set_num_threads(recipe.threads)
     try:
         state = begin(recipe.model, data, recipe.train, init_seed=0, device=device)
-        available = recipe.train.epochs * study.steps_per_epoch
+        available = recipe.train.epochs * steps_per_epoch
         steps = max(1, min(_TIMED, available - _WARM_UP))
         state = train(state, data, recipe.train, until=state.moment + min(_WARM_UP, available - steps))
         begun = time.perf_counter()
         train(state, data, recipe.train, until=state.moment + steps)
-        return (time.perf_counter() - begun) / steps * study.steps_per_epoch
+        return (time.perf_counter() - begun) / steps * steps_per_epoch
     finally:
         torch.set_num_threads(threads)

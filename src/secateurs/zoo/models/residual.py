@@ -29,20 +29,22 @@ class BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
         self.stride = stride
-        self.extra = channels - channels_in
+        extra = channels - channels_in
         self.shortcut: nn.Module | None = None
-        if shortcut == "B" and (stride != 1 or self.extra):
+        self.pad: nn.Module | None = None
+        if shortcut == "B" and (stride != 1 or extra):
             self.shortcut = _projection(channels_in, channels, stride)
+        elif stride != 1 or extra:
+            # A module, so that its numbers can follow when channels are removed; three last dimensions: C, H, W.
+            self.pad = nn.ZeroPad3d((0, 0, 0, 0, extra // 2, extra - extra // 2))
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         if self.shortcut is not None:
             x = self.shortcut(x)
-        elif self.stride != 1 or self.extra:
-            x = F.pad(
-                x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2)
-            )
+        elif self.pad is not None:
+            x = self.pad(x[:, :, :: self.stride, :: self.stride])
         return F.relu(y + x)
 
 

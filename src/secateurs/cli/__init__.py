@@ -1,0 +1,18 @@
+"""The command line: ``secateurs demo | run | prune | status | report | compare | clean | recipes``."""
+
+from secateurs.cli.application import app, main
+from secateurs.cli.folders import clean, compare, report, status
+from secateurs.cli.listing import recipes
+from secateurs.cli.pruning import prune
+from secateurs.cli.running import demo, run_recipe
+
+app.command()(demo)
+app.command("run")(run_recipe)
+app.command()(prune)
+app.command()(status)
+app.command()(report)
+app.command()(compare)
+app.command()(clean)
+app.command()(recipes)
+
+__all__ = ["app", "main"]

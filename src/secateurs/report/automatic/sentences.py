@@ -1,0 +1,92 @@
+"""What one run that prunes itself came to, in sentences."""
+
+from __future__ import annotations
+
+from secateurs.report.automatic.result import AutomaticResult
+from secateurs.report.words import SPACE, listed, number_of, signal_name
+
+
+def decision(result: AutomaticResult) -> list[str]:
+    """When it was pruned and why; or that it was not, and what to do."""
+    by = f"trigger {result.trigger!r}"
+    if result.pruned_epoch is not None:
+        said = [f"Pruned at epoch {number_of(result.pruned_epoch)} of {result.epochs} by {by}: {result.why}."]
+        if result.at_bound:
+            said.append("It was the bound that decided, not the signal: nothing says that the moment is a good one.")
+    elif result.diverged is not None:
+        return [f"Not pruned: {_diverged(result)} before {by} fired."]
+    else:
+        said = [
+            f"Not pruned: {by} never fired. It {result.why}.",
+            "The network is dense. With no_later_than=50% among its options a trigger fires in any case.",
+        ]
+    if result.diverged is not None:
+        said.append(f"Then {_diverged(result)}.")
+    return said
+
+
+def outcome(result: AutomaticResult) -> list[str]:
+    """What is left, what that saves and what not, and what watching cost."""
+    said = [*_saved(result), _watching(result)]
+    empty = [layer.name for layer in result.layers if not layer.kept]
+    if empty:
+        said.insert(0, f"No weight is left in {listed(empty)} (layer collapse): nothing gets through.")
+    if result.diverged is not None:
+        said.append(
+            "No network is kept of a run that diverged: lower train.lr, or set train.warm_up or train.clip_norm."
+        )
+    return said
+
+
+def _diverged(result: AutomaticResult) -> str:
+    return f"the run diverged by {result.diverged} (its loss was no longer finite)"
+
+
+def _saved(result: AutomaticResult) -> list[str]:
+    saved = result.saved
+    if saved is None:
+        return []
+    weights, kept = (sum(getattr(layer, what) for layer in result.layers) for what in ("weights", "kept"))
+    dense, left = saved["multiply_adds_dense"], saved["multiply_adds_kept"]
+    if_skipped = f"{_count(left)} ({_percent(left / dense)}) if zeros are skipped"
+    return [
+        f"{kept:,} of {weights:,} prunable weights are left: {_percent(kept / weights)}, and "
+        f"{_percent(saved['density_of_all_parameters'])} of all parameters.",
+        f"On disk: {_bytes(saved['bytes_dense'])} dense, {_bytes(saved['bytes_csr'])} in compressed sparse rows.",
+        f"Multiply-adds per example: {_count(dense)} dense, {if_skipped}.",
+        "Masks alone save no training time: dense kernels multiply the zeros as well.",
+    ]
+
+
+def _watching(result: AutomaticResult) -> str:
+    if not result.needs:
+        return f"Watching cost nothing: the trigger needs no signal. The run took {_seconds(result.seconds)}."
+    spent = sum(result.watching.values())
+    names = listed([signal_name(signal) for signal in result.needs])
+    share = spent / result.seconds if result.seconds else 0.0
+    part = f"less than {_percent(0.001)}" if share < 0.001 else _percent(share)
+    return f"Watching {names} took {_seconds(spent)}, {part} of the run's {_seconds(result.seconds)}."
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 0.01:
+        return "less than 0.01 s"
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %".replace(" ", SPACE)
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def _count(count: float) -> str:
+    for unit, size in ((" billion", 1e9), (" million", 1e6)):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return f"{count:,.0f}"

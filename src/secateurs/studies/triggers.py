@@ -1,0 +1,136 @@
+"""A trigger for one run, as a person names it on the command line, and the signals that it needs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from secateurs.core import RecipeError, Spec, Trigger, did_you_mean
+from secateurs.studies.faults import lines
+from secateurs.studies.recipe import parse_overrides
+from secateurs.studies.schema import EarlyPeriods
+from secateurs.studies.schema.common import TriggerPart
+from secateurs.train import Settings
+from secateurs.when import SIGNALS, TRIGGERS, At, signal_of
+from secateurs.when.combine import Together
+
+DEFAULT = "default"
+
+
+class _Chosen(Settings):
+    trigger: TriggerPart
+
+
+def named_trigger(text: str | None, recipe: EarlyPeriods) -> tuple[str, Spec]:
+    """The trigger that ``text`` names, and what to call it.
+
+    Args:
+        text: one of the recipe's triggers by its name; or a name from ``TRIGGERS``, alone or with
+            options (``"peak signal=kl_uniform patience=3"``), or a mapping as in a recipe
+            (``"{name: below, signal: loss, threshold: 0.5}"``); None: the documented default.
+        recipe: whose triggers have names.
+
+    Raises:
+        RecipeError: when there is no such trigger, or its options are not its own.
+    """
+    if text is None:
+        text = DEFAULT
+    elif text in recipe.triggers:
+        return text, recipe.triggers[text]
+    given = _read(text)
+    if given.get("name") not in TRIGGERS:
+        known = {*recipe.triggers, *TRIGGERS}
+        raise RecipeError(f"trigger {text!r}: unknown name{did_you_mean(str(given.get('name', text)), known)}")
+    try:
+        return str(given["name"]), _Chosen.model_validate({"trigger": given}).trigger
+    except ValidationError as error:
+        faults = [f"trigger {text!r}: {re.sub(r'^trigger[.:] *', '', line)}" for line in lines(error, _Chosen)]
+        raise RecipeError("\n".join(faults)) from None
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    """``peak patience=3``, or ``{name: peak, patience: 3}``."""
+    try:
+        if text.lstrip().startswith("{"):
+            mapping = yaml.safe_load(text)
+            return mapping if isinstance(mapping, dict) else {}
+        words = shlex.split(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(
+            f"trigger {text!r}: not understood ({getattr(error, 'problem', error)}): write "
+            "'peak signal=loss patience=3', or a mapping as in a recipe, '{name: peak, signal: loss, patience: 3}'"
+        ) from None
+    options = [word for word in words[1:] if "=" in word]
+    if not words or len(options) < len(words) - 1:
+        return {"name": text}
+    return {**parse_overrides(options, f"trigger {text!r}"), "name": words[0]}
+
+
+def signals_for(rule: Trigger, recipe: EarlyPeriods, every: bool) -> tuple[Spec, ...]:
+    """The signals to measure: the recipe's where it has them, by default options where it does not.
+
+    Args:
+        rule: needs some.
+        recipe: says with which options.
+        every: also those of the recipe that are not needed.
+
+    Raises:
+        RecipeError: when a signal that is needed does not exist, or has not one value.
+    """
+    listed = {signal_of(spec).name: spec for spec in recipe.signals}
+    by_default = {signal_of(Spec(name)).name: Spec(name) for name in SIGNALS}
+    found = dict(listed) if every else {}
+    for need in sorted(rule.needs):
+        layerwise = need in listed and listed[need].options.get("layerwise")
+        if layerwise or need not in {**by_default, **listed}:
+            known = {*by_default, *listed} - {need}
+            told = "has one value a layer, triggers read one" if layerwise else "does not exist"
+            raise RecipeError(f"trigger {rule}: the signal {need!r} {told}{did_you_mean(need, known)}")
+        found[need] = listed.get(need, by_default.get(need, Spec(need)))
+    return tuple(found.values())
+
+
+def with_trigger(recipe: EarlyPeriods, name: str, trigger: Spec, signals: tuple[Spec, ...]) -> EarlyPeriods:
+    """The recipe with this one trigger, and these signals.
+
+    Raises:
+        RecipeError: when they do not fit it: a bound that lies outside the run, for one.
+    """
+    raw = recipe.model_dump(mode="json", exclude={"signals", "triggers", "settings"})
+    try:
+        return type(recipe).model_validate({**raw, "signals": signals, "triggers": {name: trigger}})
+    except ValidationError as error:
+        faults = [line.replace(f"triggers.{name}.", f"trigger {name!r}: ", 1) for line in lines(error, type(recipe))]
+        raise RecipeError("\n".join(faults)) from None
+
+
+def moments_of(trigger: Trigger) -> Iterator[str | int]:
+    """The moments that a trigger names, bounds included.
+
+    >>> from secateurs.when import Peak, no_later_than
+    >>> list(moments_of(no_later_than(Peak("loss"), "5ep")))
+    ['5ep']
+    """
+    if isinstance(trigger, At):
+        yield trigger.moment
+    elif isinstance(trigger, Together):
+        for inner in trigger.triggers:
+            yield from moments_of(inner)
+
+
+def in_words(trigger: Trigger) -> str:
+    """A trigger written out for a person.
+
+    >>> from secateurs.when import Below, no_later_than
+    >>> in_words(no_later_than(Below("loss", 0.5), "5ep"))
+    "Below(signal='loss', threshold=0.5, patience=1, warm_up=1), or At(moment='5ep')"
+    """
+    if not isinstance(trigger, Together):
+        return repr(trigger)
+    inner = [f"({in_words(each)})" if isinstance(each, Together) else in_words(each) for each in trigger.triggers]
+    return (", or " if trigger.required == 1 else ", and ").join(inner)
