@@ -1,0 +1,125 @@
+"""How labels pass through operations on entries, whatever the operation: arithmetic, activations, comparisons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from secateurs.core.groups import Role
+from secateurs.how.channels.labels import along, varying
+from secateurs.how.channels.trace import Flow, Source
+from secateurs.how.channels.tracing import Call, Tracer
+
+SOMETHING = 0.618
+
+UNTAGGED = ("_prelu_kernel", "hardswish", "log_sigmoid_forward", "native_dropout", "bernoulli", "fill")
+"""Operations on entries that torch does not tag as such."""
+
+
+def pointwise(tracer: Tracer, call: Call) -> None:
+    """Channels that meet entry by entry are one: they go together or stay together.
+
+    A channel that meets one that stays, stays. What is broadcast along the channels (a scalar, a
+    spatial mask, a gate per image) leaves them free. A parameter with one entry for each channel
+    (layer scale, a bias added by hand) is cut with them.
+    """
+    shape = tree_leaves(call.out)[0].shape
+    tensors = [each for each in tree_leaves(call.given) if isinstance(each, Tensor)]
+    flows = [(each, flow) for each in tensors if (flow := tracer.flow(each)) is not None]
+    if not flows:
+        for each in tensors:
+            if (source := tracer.source(each)) is not None:
+                tracer.trace.whole[source.name] = f"{tracer.told()}: {source.name!r} meets no channels in {call.func}"
+        return
+    labels = flows[0][1].labels.broadcast_to(shape)
+    zero = {id(each) for each, _ in flows}
+    for each, flow in flows[1:]:
+        other = flow.labels.broadcast_to(shape)
+        if not (_covers(each, labels) and _covers(flows[0][0], other)):
+            _fix_all(tracer, call, "channels meet others along another dimension")
+            return
+        tracer.trace.nodes.unite(*_small(labels, other))
+    for each in tensors:
+        if id(each) in zero:
+            continue
+        if tracer.blank(each):
+            zero.add(id(each))
+            continue
+        source = tracer.source(each)
+        if not _spans(each, labels):
+            continue
+        dims = varying(labels)
+        if source is not None and len(dims) == 1 and (line := along(labels, dims[0])) is not None:
+            own = dims[0] - (len(shape) - each.ndim)
+            tracer.trace.cut(source.name, source.dims[own], line, _role(tracer, source))
+            zero.add(id(each))
+        else:
+            _fix_all(tracer, call, f"in {call.func}, channels meet a tensor whose entries stay")
+            return
+    target = tree_leaves(call.out)[0]
+    clean = _zero_stays(call, zero)
+    in_place = any(target is each for each in tensors)
+    if in_place and target._is_view() and not (clean and len(flows) == 1):
+        _fix_all(tracer, call, "a part of a tensor is changed in place")
+    for out in tree_leaves(call.out):
+        if out.shape == shape:
+            tracer.give(out, Flow(labels, clean))
+
+
+def _sizes(tensor: Tensor, labels: Tensor) -> list[int]:
+    """Sizes of a tensor that is broadcast to the shape of ``labels``, along the dimensions in which these vary."""
+    aligned = [1] * (labels.ndim - tensor.ndim) + list(tensor.shape)
+    return [aligned[d] for d in varying(labels)]
+
+
+def _spans(tensor: Tensor, labels: Tensor) -> bool:
+    """Whether a tensor has different entries along a dimension in which labels vary."""
+    first = labels.ndim - tensor.ndim
+    return any(d >= first and tensor.shape[d - first] > 1 and tensor.stride(d - first) for d in varying(labels))
+
+
+def _covers(tensor: Tensor, labels: Tensor) -> bool:
+    return all(size > 1 for size in _sizes(tensor, labels))
+
+
+def _small(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both labels, narrowed to one entry along the dimensions in which neither varies."""
+    for d in set(range(a.ndim)) - set(varying(a)) - set(varying(b)):
+        a, b = a.narrow(d, 0, 1), b.narrow(d, 0, 1)
+    return a, b
+
+
+def _fix_all(tracer: Tracer, call: Call, why: str) -> None:
+    for each in tree_leaves(call.given):
+        if (flow := tracer.flow(each)) is not None:
+            tracer.fix(flow.labels, why)
+        if (source := tracer.source(each)) is not None:
+            tracer.trace.whole[source.name] = f"{tracer.told()}: {why}"
+
+
+def _role(tracer: Tracer, source: Source) -> Role:
+    owner, _, attribute = source.name.rpartition(".")
+    if attribute not in tracer.modules[owner]._parameters:
+        return "buffer"
+    layers = (nn.Linear, nn.modules.conv._ConvNd)
+    return "output" if attribute == "bias" and isinstance(tracer.modules[owner], layers) else "norm"
+
+
+def _zero_stays(call: Call, zero: set[int]) -> bool:
+    """Whether the operation gives 0 where its labelled arguments are 0: tried out, on one entry."""
+
+    def stand_in(each: Any) -> Any:
+        if not isinstance(each, Tensor):
+            return each
+        value = 0.0 if id(each) in zero else SOMETHING
+        return torch.full((), value, dtype=torch.float64).to(each.dtype)
+
+    args, kwargs = tree_map(stand_in, call.given)
+    try:
+        outs = tree_leaves(call.func(*args, **kwargs))
+    except RuntimeError:
+        return False  # an operation that wants more than one entry
+    return all(bool((out == 0).all()) for out in outs if isinstance(out, Tensor))

@@ -1,0 +1,200 @@
+"""One forward pass of a model, followed operation by operation: which channels become which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from secateurs.core import PruningError
+from secateurs.how.channels.labels import FIXED
+from secateurs.how.channels.trace import Blank, Flow, Source, Trace
+
+Rule = Callable[["Tracer", "Call"], None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation: its function, arguments by name, and what it gave."""
+
+    func: Any
+    name: str
+    args: dict[str, Any]
+    given: tuple[tuple[Any, ...], dict[str, Any]]
+    out: Any
+
+
+class Tracer(TorchDispatchMode):
+    """Follows operations and keeps the labels of every tensor that descends from a layer's output."""
+
+    def __init__(
+        self, model: nn.Module, rules: dict[str, Rule], pointwise: Rule, excluded: frozenset[str], heads: bool = True
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.heads = heads
+        self.has_heads = False
+        self.trace = Trace()
+        self.model = model
+        self.modules = dict(model.named_modules())
+        self._rules, self._pointwise, self._excluded = rules, pointwise, excluded
+        self._known: Any = WeakTensorKeyDictionary()
+        self._stack: list[str] = []
+        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+            self._known[tensor] = Source(name, tuple(range(tensor.ndim)))
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # or torch imports dynamo, a second and more, for a mode that is never compiled
+
+    @property
+    def where(self) -> str:
+        """Name of the module that is being called."""
+        return self._stack[-1] if self._stack else ""
+
+    @property
+    def excluded(self) -> bool:
+        """Whether the module that is being called, or one around it, is to be left alone."""
+        return any(self.where == each or self.where.startswith(f"{each}.") for each in self._excluded)
+
+    def told(self) -> str:
+        """The module that is being called, in words."""
+        return f"{self.where!r} ({type(self.modules[self.where]).__name__})" if self.where else "the model's forward"
+
+    def source(self, tensor: object) -> Source | None:
+        """The parameter or buffer that a tensor is, if it is one."""
+        known = self._known.get(tensor) if isinstance(tensor, Tensor) else None
+        return known if isinstance(known, Source) else None
+
+    def flow(self, tensor: object) -> Flow | None:
+        """The labels of a tensor, if it has some that are not fixed."""
+        known = self._known.get(tensor) if isinstance(tensor, Tensor) else None
+        return known if isinstance(known, Flow) and not known.fixed else None
+
+    def blank(self, tensor: object) -> bool:
+        """Whether a tensor is zeros that ``forward`` made."""
+        return isinstance(tensor, Tensor) and isinstance(self._known.get(tensor), Blank)
+
+    def give(self, tensor: Tensor, known: Flow | Source | Blank) -> None:
+        """Say what is known of a tensor."""
+        self._known[tensor] = known
+
+    def fix(self, labels: Tensor, why: str) -> None:
+        """Channels that stay, and why."""
+        self.trace.nodes.fix(labels, f"{self.told()}: {why}")
+
+    def start(self, inputs: object) -> None:
+        """The model's inputs: they stay."""
+        for tensor in tree_leaves(inputs):
+            if isinstance(tensor, Tensor):
+                self.give(tensor, Flow(_fixed(tensor)))
+
+    def end(self, outputs: object) -> None:
+        """The model's outputs: they stay."""
+        for tensor in tree_leaves(outputs):
+            flow = self.flow(tensor)
+            if flow is not None:
+                self.trace.nodes.fix(flow.labels, "the model returns them")
+        for name, module in self.modules.items():
+            if isinstance(module, nn.RNNBase):
+                self._recurrent(name, module)
+        self.trace.settle()
+
+    def _recurrent(self, name: str, module: nn.RNNBase) -> None:
+        """One number says how many hidden units all layers and directions have: they go together."""
+        states = [f"{name}.{own}" if name else own for own in module._parameters if own.startswith("weight_hh")]
+        lines = [self.trace.cuts[state, 1].labels for state in states if (state, 1) in self.trace.cuts]
+        for line in lines:
+            self.trace.nodes.unite(line, lines[0])
+            if module.proj_size:
+                self.trace.nodes.fix(line, f"{name!r} projects its hidden state")
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+        known = [self._known.get(each) for each in tensors]
+        name: str = func._schema.name.split("::")[1]
+        if name in ("_local_scalar_dense", "equal", "is_nonzero") and any(each is not None for each in known):
+            raise PruningError(
+                f"channel_groups: {self.told()} takes a number out of a tensor, so what it does may depend on data: "
+                "such control flow cannot be traced. Move it out of forward(), or write it with tensor operations"
+            )
+        if name.endswith("_") and tensors and (whole := tensors[0]._base) is not None and self.blank(whole):
+            self.give(whole, Flow(_fixed(whole)))  # zeros no longer, in a part at least
+        out = func(*args, **kwargs)
+        if name in ("zeros", "new_zeros") or (known and all(isinstance(each, Blank) for each in known)):
+            for tensor in tree_leaves(out):
+                if isinstance(tensor, Tensor):
+                    self.give(tensor, Blank() if name in _STILL_ZERO else Flow(_fixed(tensor)))
+            return out
+        if not any(each is not None for each in known):
+            return out
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, Tensor) and all(tensor is not each for each in tensors):
+                self.give(tensor, Flow(_fixed(tensor)))
+        call = Call(func, name, _by_name(func, args, kwargs), (args, kwargs), out)
+        rule = self._rules.get(name.removesuffix("_")) or (
+            self._pointwise if torch.Tag.pointwise in func.tags else None
+        )
+        if rule is not None and not self.excluded:
+            rule(self, call)
+            return out
+        for each in known:
+            if isinstance(each, Source):
+                self.trace.whole[each.name] = f"{self.told()}: {func} of {each.name!r} has no rule, or is excluded"
+        if any(isinstance(each, Flow) and not each.fixed for each in known):
+            if not self.excluded:
+                remedy = f"exclude=[{self.where!r}]" if self.where else "a module of its own, and exclude that"
+                raise PruningError(
+                    f"channel_groups: {self.told()} uses the operation {func}, for which there is no rule: its "
+                    f"channels cannot be followed. Leave them whole with {remedy}"
+                )
+            for each in known:
+                if isinstance(each, Flow):
+                    self.fix(each.labels, "it is excluded")
+        return out
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Know at any time which module is being called."""
+        handles = []
+        for name, module in self.modules.items():
+
+            def enter(_module: nn.Module, _args: object, name: str = name) -> None:
+                self._stack.append(name)
+                self.trace.calls[name] = self.trace.calls.get(name, 0) + 1
+
+            def leave(_module: nn.Module, _args: object, _out: object) -> None:
+                self._stack.pop()
+
+            handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+_STILL_ZERO = ("zeros", "new_zeros", "unbind", "transpose", "select", "slice", "expand", "unsqueeze", "squeeze", "view")
+
+
+def _fixed(tensor: Tensor) -> Tensor:
+    return torch.tensor(FIXED).expand(tensor.shape)
+
+
+def _by_name(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    named = {}
+    for position, argument in enumerate(func._schema.arguments):
+        if position < len(args):
+            named[argument.name] = args[position]
+        elif argument.name in kwargs:
+            named[argument.name] = kwargs[argument.name]
+        else:
+            named[argument.name] = argument.default_value
+    return named

@@ -1,0 +1,79 @@
+"""The check of the groups: a copy of the model is cut to the bone and followed once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from secateurs.core import Group, Keep, PruningError
+from secateurs.how.channels.cutting import remove_channels
+from secateurs.how.channels.following import follow, tracer_of
+from secateurs.how.channels.labels import FIXED
+from secateurs.how.channels.surgery import surgery
+from secateurs.how.channels.trace import Trace
+from secateurs.how.channels.tracing import Tracer
+
+REMEDY = (
+    "sizes in forward() must follow from the tensors (x.flatten(1), x.shape[1]), or the module be left whole with "
+    "exclude=[...]"
+)
+
+
+def check_by_trial(
+    model: nn.Module, example: Any, exclude: Sequence[str], groups: Sequence[Group], trace: Trace, heads: bool = True
+) -> None:
+    """Cut a copy of ``model`` to two channels a layer: it must run, and wire what is left as before.
+
+    Raises:
+        PruningError: naming the module where it fails, or the tensor that meets other channels than it did.
+    """
+    keep = Keep(groups, {group.name: _bone(group, 2) for group in groups})
+    tracer = _followed(model, keep, example, exclude, heads)
+    if any(group.units == 2 for group in groups):  # of which nothing went
+        _followed(model, Keep(groups, {g.name: _bone(g, 1) for g in groups if g.units == 2}), example, exclude, heads)
+    roots, again = trace.nodes.roots(), tracer.trace.nodes.roots()
+    places = surgery(model, keep).places
+    made = [roots[cut.labels.numpy()] for cut in trace.cuts.values() if cut.role == "output"]
+    units = np.setdiff1d(np.concatenate(made), [FIXED])
+    meant = np.full(trace.nodes.count, -1, dtype=np.int64)  # root before -> root after
+    for (name, dim), cut in trace.cuts.items():
+        before = roots[cut.labels.numpy()]
+        if dim in places.get(name, {}):
+            before = before[places[name][dim].numpy()]
+        found = tracer.trace.cuts.get((name, dim))
+        after = None if found is None else again[found.labels.numpy()]
+        if after is None or len(after) != len(before):
+            raise PruningError(f"channel_groups: with channels removed, {name!r} is not used as before: {REMEDY}")
+        free = np.isin(before, units)
+        before, after = before[free], after[free]
+        new = meant[before] < 0
+        meant[before[new]] = after[new]
+        if (meant[before] != after).any():
+            raise PruningError(f"channel_groups: with channels removed, {name!r} meets others than before: {REMEDY}")
+    if len(np.unique(meant[meant >= 0])) != (meant >= 0).sum():
+        raise PruningError(f"channel_groups: with channels removed, some that were apart are one: {REMEDY}")
+
+
+def _followed(model: nn.Module, keep: Keep, example: Any, exclude: Sequence[str], heads: bool) -> Tracer:
+    tracer = tracer_of(remove_channels(model, keep), exclude, heads)
+    try:
+        follow(tracer, example)
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, PruningError) as error:
+        raise PruningError(
+            f"channel_groups: with channels removed, {tracer.told()} no longer works ({error}): {REMEDY}"
+        ) from error
+    return tracer
+
+
+def _bone(group: Group, width: int) -> Tensor:
+    """The last ``width`` units of each layer of a group."""
+    kept = torch.zeros(group.units, dtype=torch.bool)
+    for member in group.members:
+        if member.role == "output":
+            units = [unit for unit, positions in enumerate(member.index) if positions]
+            kept[units[-width:]] = True
+    return kept
