@@ -9,7 +9,7 @@ from rich.console import Console
 from secateurs.core import Spec
 from secateurs.jobs import Job, Store
 from secateurs.papers.common import data, dense_runs, provenance, summary, title
-from secateurs.report import PrunedRun, Study, Written, find, terminal, write_report
+from secateurs.report import InstabilityRun, PrunedRun, Study, Written, find, terminal, write_report
 from secateurs.studies import EarlyPeriodsStudy, Sweep
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.when import signal_of
@@ -59,6 +59,11 @@ def study_of(ordered: Ordered, store: Store) -> Study:
             name: sorted(plan.recipe.trigger(name).needs) for plan in plans.values() for name in plan.recipe.triggers
         },
         signals=[signal for signal in _CURVES if signal in measured],
+        instability=[
+            InstabilityRun(seed, label or ordered.name, str(moment), moment.epochs, summary(store, job))
+            for label, plan in plans.items()
+            for (seed, moment), job in plan.instabilities.items()
+        ],
         provenance=provenance(ordered, jobs),
         citation=CITATION,
         notes=[*data(sweep), *_collapse(store, jobs)],

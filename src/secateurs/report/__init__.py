@@ -30,7 +30,7 @@ from secateurs.report.page import Written, render, write_report
 from secateurs.report.rank import Correlation, ranks, spearman
 from secateurs.report.ranking import RankingStudy, show_ranking, write_ranking_report
 from secateurs.report.regret import Choice, TriggerResult, bootstrap_interval
-from secateurs.report.rows import GRID, DenseRun, Provenance, PrunedRun, Study
+from secateurs.report.rows import GRID, DenseRun, InstabilityRun, Provenance, PrunedRun, Study
 from secateurs.report.sentences import summary
 from secateurs.report.tables import COLUMNS, columns_of, tables, to_csv, write_tables
 from secateurs.report.terminal import Progress, show, show_comparison
@@ -65,6 +65,7 @@ __all__ = [
     "Difference",
     "Divergence",
     "Findings",
+    "InstabilityRun",
     "MethodFindings",
     "MethodRun",
     "MethodStudy",

@@ -16,6 +16,7 @@ from secateurs.report.curves import (
     signal_curve,
     signal_peak,
 )
+from secateurs.report.instability import Instability, at_moments
 from secateurs.report.rank import Correlation, Part, correlations
 from secateurs.report.regret import TriggerResult, trigger_result
 from secateurs.report.rows import GRID, DenseRun, PrunedRun, Study, number
@@ -61,6 +62,7 @@ class Findings:
     learning_rate: SignalCurve | None
     dense_runs: tuple[DenseRun, ...]
     pruned_runs: tuple[PrunedRun, ...]
+    instability: tuple[Instability, ...]
 
     @property
     def fits(self) -> bool | None:
@@ -126,6 +128,7 @@ def _findings(study: Study, dense: Sequence[DenseRun], pruned: Sequence[PrunedRu
         learning_rate=signal_curve([max(dense, key=lambda run: len(run.log))], "lr"),
         dense_runs=tuple(dense),
         pruned_runs=tuple(kept),
+        instability=at_moments([run for run in study.instability if run.setting == dense[0].setting]),
     )
 
 

@@ -89,6 +89,17 @@ class PrunedRun(Summarised):
 
 
 @dataclass(frozen=True)
+class InstabilityRun:
+    """The analysis of one seed at one moment; ``summary`` as the job gives it, {} without a result."""
+
+    seed: int
+    setting: str
+    moment: str
+    epoch: float
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where the numbers come from, so that somebody else can get them again."""
 
@@ -125,6 +136,7 @@ class Study:
     notes: Sequence[str] = ()
     figure: str = ""
     needs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    instability: Sequence[InstabilityRun] = ()
 
     def __post_init__(self) -> None:
         if not self.dense:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from secateurs.report import instability
 from secateurs.report.curves import CurvePoint, SignalPeak, Spread
 from secateurs.report.findings import Divergence, Findings
 from secateurs.report.regret import FEW_SEEDS, TriggerResult
@@ -212,6 +213,8 @@ def summary(findings: Findings) -> list[str]:
     said += [trigger_sentence(result) for result in findings.triggers]
     if len(findings.seeds) < FEW_SEEDS and any(result.interval for result in findings.triggers):
         said[-1] += f" {FEW}"
+    if noise := instability.sentence(findings.instability):
+        said.append(noise)
     said.append(fit_sentence(findings))
     if findings.diverged:
         said.append(f"{plural(len(findings.diverged), 'run')} diverged and took no part in any mean.")

@@ -37,6 +37,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("setting", "density", "trigger", "seed", "moment", "epoch"),
         *("test_accuracy", "best_epoch", "regret", "cost"),
     ),
+    "instability": (
+        *("setting", "seed", "moment", "epoch", "train_instability", "test_instability"),
+        *("stable", "l2_from_initialisation", "diverged"),
+    ),
 }
 """The tables by name, and the columns of each; ``overview`` has columns that follow from the study."""
 
@@ -57,6 +61,7 @@ def tables(study: Study, found: Sequence[Findings]) -> dict[str, list[Row]]:
         "peaks": [row for item in found for row in _peaks(item)],
         "triggers": [row for item in found for row in _triggers(item)],
         "choices": [row for item in found for row in _choices(item)],
+        "instability": _instability(study),
     }
 
 
@@ -109,6 +114,22 @@ def _signals(study: Study) -> list[Row]:
             for epoch, value in zip(*run.series(signal), strict=True):
                 measured: Row = {"signal": signal, "epoch": epoch, "value": value, "seconds": times.get(epoch)}
                 rows.append({"setting": run.setting, "seed": run.seed, **measured})
+    return rows
+
+
+def _instability(study: Study) -> list[Row]:
+    rows: list[Row] = []
+    for run in study.instability:
+        measured = [number(run.summary, name) for name in COLUMNS["instability"][4:6]]
+        rows.append(
+            {
+                **{"setting": run.setting, "seed": run.seed, "moment": run.moment, "epoch": run.epoch},
+                **dict(zip(COLUMNS["instability"][4:6], measured, strict=True)),
+                "stable": run.summary.get("stable"),
+                "l2_from_initialisation": number(run.summary, "l2_from_initialisation"),
+                "diverged": run.summary.get("diverged"),
+            }
+        )
     return rows
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from secateurs.core import Log, Moment, version_of
+from secateurs.core import Log, Moment, derive_seed, version_of
 from secateurs.jobs import Entry, Graph, Job, Store
+from secateurs.studies.instability_runs import InstabilityConfig
 from secateurs.studies.plan import Planner, left_to_train
 from secateurs.studies.pruned_runs import PrunedConfig
 from secateurs.studies.schema import EarlyPeriods
@@ -42,12 +43,14 @@ class EarlyPeriodsStudy:
     device: str = "cpu"
     setting: str = ""
     dense: Mapping[int, Job] = field(init=False)
+    instabilities: Mapping[tuple[int, Moment], Job] = field(init=False)
 
     def __post_init__(self) -> None:
         self._planner.check_pruning({"prune": self.recipe.prune}, [self.recipe.prune.density])
         dense = {seed: self._planner.dense(seed, self.recipe.signals) for seed in self.recipe.seeds}
         object.__setattr__(self, "dense", dense)
         self._grid_moments()
+        object.__setattr__(self, "instabilities", self._instabilities())
 
     @property
     def steps_per_epoch(self) -> int:
@@ -57,11 +60,12 @@ class EarlyPeriodsStudy:
     def graph(self) -> Graph:
         """Dense runs and the grid of pruned runs; a finished dense run adds the runs that its triggers choose."""
         grid = [self._pruned(seed, moment) for seed in self.recipe.seeds for moment in self._grid_moments()]
-        return Graph((*self.dense.values(), *grid), grow=self.grow)
+        return Graph((*self.dense.values(), *grid, *self.instabilities.values()), grow=self.grow)
 
     def jobs(self, store: Store) -> tuple[Job, ...]:
         """All jobs of the plan, with those that the triggers chose in the dense runs that are done."""
-        return Graph((*self.dense.values(), *(choice.job for choice in self.choices(store)))).jobs
+        pruned = (choice.job for choice in self.choices(store))
+        return Graph((*self.dense.values(), *pruned, *self.instabilities.values())).jobs
 
     def choices(self, store: Store) -> list[Choice]:
         """Every pruned run that the finished dense runs in ``store`` ask for, grid first, each once."""
@@ -131,6 +135,31 @@ class EarlyPeriodsStudy:
         left = left_to_train(r.prune.after, moment, r.train.epochs)
         label = f"pruned at {moment}, seed {seed}"
         return self._planner.job("pruned_run", config, {"dense": self.dense[seed]}, parts, label, left)
+
+    def _instabilities(self) -> dict[tuple[int, Moment], Job]:
+        moments = [self._planner.moment(text, "instability.moments") for text in self.recipe.instability.moments]
+        return {(seed, moment): self._instability(seed, moment) for seed in self.recipe.seeds for moment in moments}
+
+    def _instability(self, seed: int, moment: Moment) -> Job:
+        """Copies of the dense run at a moment: itself, and others whose orders are the same at every moment."""
+        r, wanted = self.recipe, self.recipe.instability
+        others = (derive_seed("instability", seed, copy) for copy in range(1, wanted.copies))
+        config = InstabilityConfig(
+            model=r.model,
+            data=r.data,
+            train=r.train,
+            seeds=Seeds(init=seed, order=seed, pruning=seed),
+            at=str(moment),
+            order_seeds=(seed, *others),
+            after=wanted.after,
+            prune=r.prune if wanted.pruned else None,
+            points=wanted.points,
+        )
+        parts = {f"score/{r.prune.score.name}": version_of(SCORES[r.prune.score.name])} if wanted.pruned else {}
+        trained = wanted.copies - (wanted.after == "continue" and not wanted.pruned)
+        cost = trained * left_to_train(wanted.after, moment, r.train.epochs)
+        label = f"instability at {moment}, seed {seed}"
+        return self._planner.job("instability_run", config, {"dense": self.dense[seed]}, parts, label, cost)
 
 
 def log_of(rows: Iterable[Mapping[str, Any]], steps_per_epoch: int) -> Log:

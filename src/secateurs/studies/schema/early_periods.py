@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from secateurs.core import SignalError, Spec, Trigger, did_you_mean
 from secateurs.studies.schema.common import PruneRecipe, SignalPart, StudyRecipe, TriggerPart, no_moment_twice, outside
+from secateurs.studies.schema.instability import InstabilityRecipe
 from secateurs.train.frozen import MomentText
 from secateurs.when import signal_of, trigger_of
 from secateurs.when.named import MOMENTS
@@ -22,6 +23,7 @@ class EarlyPeriods(StudyRecipe):
     moments: tuple[MomentText, ...] = Field(min_length=1)
     signals: tuple[SignalPart, ...] = Field((Spec("fisher_trace"), Spec("kl_uniform")), validate_default=True)
     triggers: dict[str, TriggerPart] = Field({})
+    instability: InstabilityRecipe = InstabilityRecipe()
 
     _no_moment_twice = field_validator("moments")(no_moment_twice)
 
@@ -30,6 +32,9 @@ class EarlyPeriods(StudyRecipe):
         for moment in self.moments:
             if fault := outside(moment, self.train.epochs):
                 yield f"moments: {fault}"
+        for moment in self.instability.moments:
+            if fault := outside(moment, self.train.epochs):
+                yield f"instability.moments: {fault}"
         known = [signal_of(spec).name for spec in self.signals]
         if len(set(known)) < len(known):
             yield f"signals: says something twice: {', '.join(known)}"
