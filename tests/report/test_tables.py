@@ -8,10 +8,12 @@ import io
 
 import pytest
 
-from secateurs.report import COLUMNS, columns_of, find, tables, to_csv, write_tables
+from secateurs.report import COLUMNS, InstabilityRun, columns_of, find, tables, to_csv, write_tables
 
 
 def test_every_row_has_exactly_the_columns(several) -> None:
+    noise = InstabilityRun(0, several.dense[0].setting, "4ep", 4.0, {"train_instability": 0.25, "stable": False})
+    several = dataclasses.replace(several, instability=[noise])
     made, columns = tables(several, find(several)), columns_of(several)
     assert set(made) == set(columns) == {"overview", *COLUMNS}
     for name, rows in made.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from secateurs.core import DataError, Moment, Spec, TrainingError, version_of
+from secateurs.core import DataError, Moment, RecipeError, Spec, TrainingError, version_of
 from secateurs.jobs import Job
 from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Sweep, log_of, plan
 from secateurs.what import SCORES, magnitude
@@ -143,7 +143,18 @@ def test_every_setting_is_changed_here(recipe: Make) -> None:
     changed = {key for change in CHANGES.values() for key in change.get("train", {})}
     assert changed | {"precision"} == set(type(made.train).model_fields)
     assert {key for change in PRUNING.values() for key in change} == set(type(made.prune).model_fields)
-    elsewhere = {"study", "title", "figure", "moments", "seeds", "triggers", "settings", "prune", "train"}
+    elsewhere = {
+        "study",
+        "title",
+        "figure",
+        "moments",
+        "seeds",
+        "triggers",
+        "instability",
+        "settings",
+        "prune",
+        "train",
+    }
     assert {key for change in CHANGES.values() for key in change} | elsewhere == set(EarlyPeriods.model_fields)
 
 
@@ -354,3 +365,24 @@ def test_data_are_named_without_their_place(recipe: Make) -> None:
     assert place == {"folder": "/data", "title": "Mine"}
     back = located({"data": identity, "x": 1}, place)
     assert back == {"x": 1, "data": {"name": "cifar10", **spec.options}}
+
+
+def test_instability_is_analysed_where_the_recipe_says(recipe: Make) -> None:
+    made = recipe(seeds=[0, 1], instability={"moments": [0, 1], "copies": 3, "points": 5})
+    study = EarlyPeriodsStudy(made)
+    assert [(seed, str(moment)) for seed, moment in study.instabilities] == [
+        (seed, moment) for seed in (0, 1) for moment in ("0ep", "1ep")
+    ]
+    assert {job.key for job in study.instabilities.values()} <= {job.key for job in study.graph().jobs}
+    seeds = {tuple(job.config["order_seeds"]) for (seed, _), job in study.instabilities.items() if seed == 1}
+    assert len(seeds) == 1, "the copies' orders are the same at every moment"
+    assert next(iter(seeds))[0] == 1, "the dense run is the first copy"
+    assert all(job.inputs["dense"].key == study.dense[seed].key for (seed, _), job in study.instabilities.items())
+    assert not EarlyPeriodsStudy(recipe()).instabilities
+
+
+def test_instability_outside_the_run_is_refused(recipe: Make) -> None:
+    with pytest.raises(RecipeError, match=r"instability\.moments: 99ep lies outside the run"):
+        recipe(instability={"moments": ["99ep"]})
+    with pytest.raises(TrainingError, match=r"instability\.moments: 9999it lies outside the run"):
+        EarlyPeriodsStudy(recipe(instability={"moments": ["9999it"]}))
