@@ -1,8 +1,9 @@
-"""Measures of trained networks, alone and in pairs; none leaves a trace on what it measures."""
+"""Measures of networks: how good, how alike, how dear; none leaves a trace on what it measures."""
 
 from secateurs.measure.barrier import STABLE_BELOW, Barrier, Recalibration, error_barrier, lmc
 from secateurs.measure.batches import Data
 from secateurs.measure.batchnorm import bn_statistics
+from secateurs.measure.costs import Costs, Emissions, costs, emissions
 from secateurs.measure.differences import Distances, distances, l2_distance
 from secateurs.measure.evaluate import evaluate
 from secateurs.measure.similarity import CKA_SAMPLES, cka, cka_matrix, outputs
@@ -12,14 +13,18 @@ __all__ = [
     "CKA_SAMPLES",
     "STABLE_BELOW",
     "Barrier",
+    "Costs",
     "Data",
     "Distances",
+    "Emissions",
     "Recalibration",
     "State",
     "bn_statistics",
     "cka",
     "cka_matrix",
+    "costs",
     "distances",
+    "emissions",
     "error_barrier",
     "evaluate",
     "l2_distance",
