@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from secateurs.core import RecipeError, Spec, StoreError, TrainingError
-from secateurs.how import Mask
 from secateurs.jobs import Entry, Serial, Store, run
 from secateurs.jobs.context import Context
 from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Methods, load_recipe
 from secateurs.studies.automatic import AutomaticPlan, one_setting
-from secateurs.studies.pruned_folder import PrunedFolder, mask_of, multiply_adds, saved_by
+from secateurs.studies.pruned_folder import PrunedFolder, mask_of, saved_by
 from secateurs.studies.triggers import in_words
 from secateurs.when import trigger_of
 
@@ -210,13 +208,6 @@ def test_what_a_mask_saves(recipe: Make, tmp_path: Path) -> None:
     assert saved["multiply_adds_dense"] == mask.total == 620, "a fully connected network uses each weight once"
     assert saved["multiply_adds_kept"] == mask.kept
     assert saved["bytes_dense"] == 4 * (620 + 8 + 6 + 10)
-
-
-def test_multiply_adds_by_hand() -> None:
-    """A strided, grouped convolution: each output place uses a filter's weights once."""
-    net = torch.nn.Sequential(torch.nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), torch.nn.Conv2d(6, 2, 1))
-    mask = Mask({"0.weight": torch.arange(6 * 2 * 9).reshape(6, 2, 3, 3) % 3 == 0, "1.weight": torch.ones(2, 6, 1, 1)})
-    assert multiply_adds(net, torch.ones(1, 4, 8, 8), mask) == (16 * (108 + 12), 16 * (36 + 12))
 
 
 def test_a_recipe_of_the_regret_benchmark_serves_too() -> None:

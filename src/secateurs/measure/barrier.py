@@ -61,7 +61,7 @@ class Barrier:
 
     @property
     def lmc(self) -> float:
-        """mean(E(a), E(b)) - E(t*), t* = argmax |.| (P4 eq. 1), in [-1, 1]: negative = barrier, positive = valley.
+        """mean(E(a), E(b)) - E(t*), t* where it is furthest from 0 (P4 eq. 1), in [-1, 1]: negative = barrier.
 
         Of several that are equally far from 0, the first counts.
         """
@@ -133,7 +133,7 @@ def lmc(
     recalibrate_bn: Recalibration = True,
     batch_size: int = 512,
 ) -> float:
-    """Linear mode connectivity: mean(E(a), E(b)) - E(gamma(t*)), t* = argmax |.| (P4 eq. 1), in [-1, 1].
+    """Linear mode connectivity: mean(E(a), E(b)) - E(gamma(t*)), t* where it is furthest from 0 (P4 eq. 1), in [-1, 1].
 
     Negative: a barrier; below -0.05 P4 speaks of Regime I, poorly connected. gamma(t) = t a + (1 - t) b
     at 11 points; batch norms get statistics of their own at every point, ends included. The way itself is

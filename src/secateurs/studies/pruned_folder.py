@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from secateurs.core import StoreError
+from secateurs.core import Batch, StoreError
 from secateurs.how import Mask
 from secateurs.jobs import Entry, Store
 from secateurs.jobs.files import write_tensors, writing
+from secateurs.measure.costs import layer_multiply_adds, multiply_adds
 from secateurs.pruner import savings
 from secateurs.studies.automatic import AutomaticPlan
 from secateurs.studies.runs import load_data
@@ -90,31 +89,13 @@ def saved_by(plan: AutomaticPlan, mask: Mask) -> dict[str, float]:
     data = load_data(plan.recipe.data)
     with torch.device("meta"):
         network = build_model(plan.recipe.model, data.input_shape, data.num_classes, seed=0).eval()
-        dense, kept = multiply_adds(network, torch.empty(1, *data.input_shape), mask)
+        batch = Batch(torch.empty(1, *data.input_shape), torch.zeros(1, dtype=torch.int64))
+        times = multiply_adds(network, data.task, batch)
     found = savings(network, mask)
     return {
         "bytes_dense": found.bytes_dense,
         "bytes_csr": found.bytes_csr,
         "density_of_all_parameters": found.density_of_all_parameters,
-        "multiply_adds_dense": dense,
-        "multiply_adds_kept": kept,
+        "multiply_adds_dense": sum(layer_multiply_adds(network, times).values()),
+        "multiply_adds_kept": sum(layer_multiply_adds(network, times, mask).values()),
     }
-
-
-def multiply_adds(model: nn.Module, example: torch.Tensor, mask: Mask) -> tuple[int, int]:
-    """Multiply-adds of convolutions and linear layers in a forward pass: dense, and of the weights that are kept.
-
-    >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 5))
-    >>> mask = Mask({"0.weight": torch.eye(2, 9).reshape(2, 1, 3, 3), "2.weight": torch.ones(5, 8)})
-    >>> multiply_adds(net, torch.ones(1, 1, 4, 4), mask)  # 18 weights at 4 places, and 40
-    (112, 48)
-    """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(example)
-    counts = counter.get_flop_counts()
-    dense = {name: sum(each.values()) // 2 for name, each in counts.items()}
-    saved = 0.0
-    for name, density in mask.layer_densities().items():
-        layer = f"{type(model).__name__}.{name.rpartition('.')[0]}".rstrip(".")
-        saved += dense.get(layer, 0) * (1 - density)
-    return dense["Global"], dense["Global"] - round(saved)

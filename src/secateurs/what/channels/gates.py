@@ -74,7 +74,7 @@ def gate_decorators(
 ) -> ChannelScores:
     """``|phi dL/dphi|`` with the gate after the norm (Gate Decorators, You et al. 2019, with which P1 compares).
 
-    It is |gamma g_gamma + beta g_beta|, whether phi starts at 1 or, as its authors have it, takes the
+    It is ``|gamma g_gamma + beta g_beta|``, whether phi starts at 1 or, as its authors have it, takes the
     place of gamma. Norms are those of channels: batch, group and instance norms. In a group without
     any the gate is where :func:`snap` has it.
 

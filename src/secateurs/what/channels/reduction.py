@@ -16,9 +16,9 @@ Reduce = Literal["sum", "mean", "max", "norm"]
 Absolute = Literal["none", "inside", "filter", "outside"]
 """Where the absolute value is taken, when weights are reduced to units.
 
-``"none"``: nowhere, scores are reduced as they are. ``"inside"``: of each weight, sum |s|.
-``"filter"``: of each layer's sum, sum over coupled layers of |sum s|. ``"outside"``: of the whole
-sum, |sum s|. The last two take the sign that the score would have had before its absolute value.
+``"none"``: nowhere, scores are reduced as they are. ``"inside"``: of each weight, ``sum |s|``.
+``"filter"``: of each layer's sum, sum over coupled layers of ``|sum s|``. ``"outside"``: of the whole
+sum, ``|sum s|``. The last two take the sign that the score would have had before its absolute value.
 """
 
 GateAbsolute = Literal["inside", "outside"]
