@@ -49,7 +49,7 @@ clean:
 	touch $@ .venv/installed
 
 .venv/installed-extras: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) -e '.[test,browser,lightning,transformers,accelerate,energy]'
+	$(PIP) -e '.[test,browser,lightning,transformers,accelerate,export,energy]'
 	touch $@ .venv/installed .venv/installed-test
 
 .venv/installed-docs: .venv/bin/python pyproject.toml constraints.txt

@@ -39,7 +39,7 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 autodoc_mock_imports = [extra for extra in ("lightning", "transformers") if find_spec(extra) is None]
 
 ROOMS = ["core", "zoo", "what", "how", "when", "measure"]
-ROOMS += ["pruner", "integrations", "train", "procedures", "jobs", "studies", "report", "papers", "cli"]
+ROOMS += ["pruner", "integrations", "export", "train", "procedures", "jobs", "studies", "report", "papers", "cli"]
 
 
 def write_reference(app: Sphinx) -> None:

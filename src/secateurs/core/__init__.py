@@ -19,6 +19,7 @@ from secateurs.core.callables import (
 )
 from secateurs.core.errors import (
     DataError,
+    ExportError,
     JobError,
     MeasureError,
     PruningError,
@@ -34,7 +35,7 @@ from secateurs.core.model import evaluating, prunable
 from secateurs.core.moment import Moment
 from secateurs.core.numbers import all_finite
 from secateurs.core.randomness import derive_seed, generator_for
-from secateurs.core.state import TrainState
+from secateurs.core.state import TrainState, under
 from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Factored, Predicts, Task
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "DataError",
     "Distribution",
     "Examples",
+    "ExportError",
     "Factored",
     "Group",
     "JobError",
@@ -76,5 +78,6 @@ __all__ = [
     "evaluating",
     "generator_for",
     "prunable",
+    "under",
     "version_of",
 ]

@@ -38,6 +38,10 @@ class StoreError(SecateursError):
     """A store of results that cannot be read or written."""
 
 
+class ExportError(SecateursError):
+    """A network that cannot be written for others, or a file of one that cannot be read."""
+
+
 class JobError(SecateursError):
     """One or more jobs of a graph failed; what was finished is kept."""
 

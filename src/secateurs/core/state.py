@@ -63,3 +63,12 @@ class TrainState:
             setattr(successor, name, value)
         self.consumed = consume
         return successor
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that are filed under ``prefix``, ``"prefix/name"``, by their names there.
+
+    >>> under("state", {"state/a": 1, "state/b/c": 2, "watch/a": 3, "states/a": 4})
+    {'a': 1, 'b/c': 2}
+    """
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
