@@ -19,8 +19,7 @@ from secateurs.core import Spec
 from secateurs.how import Mask
 from secateurs.studies import load_recipe
 from secateurs.studies.runs import load_data
-from secateurs.studies.triggers import in_words
-from secateurs.when import trigger_of
+from secateurs.when import describe, trigger_of
 from secateurs.zoo import build_model
 
 LENET = ("prune", "p0/digits_lenet", "--scale", "smoke", "triggers.low loss.threshold=2.5")
@@ -170,14 +169,22 @@ def test_the_default_trigger_and_its_bound(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     told = command("prune", "demo", "--scale", "smoke", "--dry-run")
     assert "demo@smoke: one run of 4 epochs, seed 0;" in told
-    assert f"trigger 'default': {in_words(trigger_of(Spec('default'), epochs=4, density=0.1))}; it watches" in told
+    assert "trigger 'default': epoch 2; it watches nothing" in told
+    told = command("prune", "demo", "--dry-run")
+    words = describe(trigger_of(Spec("default"), epochs=30, density=0.1))
+    assert words == "mask_distance below 0.04, from epoch 6 to 12 at the latest"
+    assert f"trigger 'default': {words}; it watches mask_distance" in told
     assert not list(tmp_path.iterdir())
+    own = "triggers.default={name: at, moment: 3ep}"
+    for named in ((), ("--trigger", "default")):
+        told = command("prune", "demo", "--scale", "smoke", own, *named, "--dry-run")
+        assert "trigger 'default': epoch 3; it watches nothing" in told
     told = command("prune", "demo", "--scale", "smoke", "train.epochs=2", "--trigger", "at moment=50%", "--dry-run")
     assert "one run of 2 epochs" in told, "that the study's moments lie outside it is nothing to this command"
     bounded = "below signal=weight_change threshold=0.001 no_later_than=2ep"
     told = command("prune", "demo", "--scale", "smoke", "--seed", "7", "--trigger", bounded)
     assert "handwritten digits, seed 7" in told
-    assert "the bound 2ep was reached; weight_change" in told
+    assert "no later than epoch 2: weight_change" in told
     assert "It was the bound that decided, not the signal" in told
     assert (tmp_path / "secateurs-runs" / "prune-demo-smoke" / "pruned.safetensors").is_file()
 

@@ -9,7 +9,7 @@ the papers' figures. This file is the map of what most people need.
 from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
 from secateurs.how import Mask, apply, enforce, keep_top
 from secateurs.procedures import MaskSettings, PruneSettings, automatic_pruning, early_pruning, find_mask, prune
-from secateurs.pruner import EarlyPruner, Unstructured
+from secateurs.pruner import Channels, EarlyPruner, Unstructured
 from secateurs.train import Seeds, TrainSettings, begin, observe, train
 from secateurs.what import SCORES, fisher, grasp, magnitude, random, score, snip, synflow
 from secateurs.when import (
@@ -31,6 +31,7 @@ __all__ = [
     "At",
     "Batch",
     "Below",
+    "Channels",
     "EarlyPruner",
     "FisherTrace",
     "GradientNorms",

@@ -54,9 +54,16 @@ class Net(L.LightningModule):
         return [chosen, torch.optim.SGD([self.net[1].bias], lr=0.1)] if self.how == "two" else chosen
 
 
+class Uncopyable(TensorDataset):
+    """Too large to be copied along with a network."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise MemoryError
+
+
 def loader() -> DataLoader[Any]:
     batch = next(toy_data().train.batches(10_000))
-    return DataLoader(TensorDataset(*batch), batch_size=BATCH)
+    return DataLoader(Uncopyable(*batch), batch_size=BATCH)
 
 
 def trainer(folder: Path, pruning: EarlyPruning, *others: Any, epochs: int | None = 5, **options: Any) -> L.Trainer:

@@ -19,6 +19,13 @@ STEPS = -(-EXAMPLES // BATCH)
 TASK = HuggingFaceClassification(3, inputs=("input_ids",))
 
 
+class Uncopyable(list[Any]):
+    """Too large to be copied along with a network."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise MemoryError
+
+
 def sentences(count: int = EXAMPLES) -> list[dict[str, torch.Tensor]]:
     draw = torch.Generator().manual_seed(0)
     words = torch.randint(1, WORDS, (count, LENGTH), generator=draw)
@@ -64,7 +71,9 @@ def trainer(folder: Path, pruning: dict[str, Any] | None, **options: Any) -> tup
         **options,
     }
     arguments = TrainingArguments(str(folder), **settings)
-    chief = Trainer(bert(), arguments, train_dataset=sentences(), eval_dataset=sentences(16), compute_metrics=declining)
+    chief = Trainer(
+        bert(), arguments, train_dataset=Uncopyable(sentences()), eval_dataset=sentences(16), compute_metrics=declining
+    )
     callback = EarlyPruning(chief, TASK, **(pruning or {}))
     chief.add_callback(callback)
     return chief, callback

@@ -39,6 +39,12 @@ def main(folder: Path) -> None:
     chief, callback = in_transformers.trainer(folder / "trainer", options, save_strategy="epoch")
     chief.train()
     written(folder, "transformers", callback.pruner, chief.model)
+    if "resumed" in sys.argv:
+        again, callback = in_transformers.trainer(folder / "trainer", options)
+        warnings.simplefilter("error", UserWarning)  # each rank finds its own examples
+        again.train(resume_from_checkpoint=str(folder / "trainer" / f"checkpoint-{chief.state.max_steps // 4}"))
+        warnings.simplefilter("ignore")
+        written(folder, "resumed", callback.pruner, again.model)
 
     pruning, net = in_lightning.EarlyPruning(Classification(CLASSES), **options), in_lightning.Net()
     trainer = in_lightning.trainer(folder, pruning, strategy="ddp", devices=dist.get_world_size())

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import secateurs.integrations
-from secateurs import FisherTrace, KLUniform, Peak, Unstructured
+from secateurs import Channels, FisherTrace, KLUniform, Peak, Unstructured
 from secateurs.core import PruningError, SignalError
 from secateurs.when import At, no_later_than
 from secateurs.zoo import Classification
@@ -130,6 +130,43 @@ def test_fitting_on_goes_on(lit: Any, tmp_path: Path) -> None:
     chief.fit_loop.max_epochs = 3
     chief.fit(net, lit.loader(), lit.loader())
     assert pruning.pruner.event.moment.epoch == 2
+    pruned_only(pruning, net)
+
+
+@pytest.mark.parametrize("acts", [True, False])
+def test_a_second_trainer_goes_on(lit: Any, tmp_path: Path, acts: bool) -> None:
+    first, net = lit.EarlyPruning(TASK, when=None if acts else At("5ep"), how=HALF), lit.Net()
+    if acts:
+        lit.trainer(tmp_path, first, epochs=4).fit(net, lit.loader(), lit.loader())
+    else:
+        with pytest.warns(UserWarning, match="the 4 epochs are over"):
+            lit.trainer(tmp_path, first, epochs=4).fit(net, lit.loader(), lit.loader())
+    event = first.pruner.event
+    chief = lit.trainer(tmp_path, first, epochs=2)
+    chief.fit(net, lit.loader(), lit.loader())
+    assert chief.current_epoch == 2
+    assert first.pruner.event == event if acts else first.pruner.event.moment.epoch == 5
+    assert first.pruner._progress.clock.epochs == 6
+    pruned_only(first, net)
+
+
+def test_a_module_whose_channels_are_gone_is_fitted_on(lit: Any, tmp_path: Path) -> None:
+    pruning, net = lit.EarlyPruning(TASK, when=At("1ep"), how=Channels(0.5)), lit.Net()
+    for epochs in (2, 1):
+        lit.trainer(tmp_path, pruning, epochs=epochs).fit(net, lit.loader(), lit.loader())
+    assert pruning.pruner._progress.clock.epochs == 3
+    assert net.net[1].out_features < 16
+
+
+def test_a_guard_is_asked_with_a_copy_of_the_network_alone(lit: Any, tmp_path: Path) -> None:
+    seen: list[Any] = []
+    given = {"data": lit.loader(), "what": "snip"}
+    pruning, net = (
+        lit.EarlyPruning(TASK, when=At("1ep"), how=HALF, guard=lambda p: not seen.append(p), **given),
+        lit.Net(),
+    )
+    lit.trainer(tmp_path, pruning, epochs=2).fit(net, lit.loader(), lit.loader())
+    assert len(seen) == 1
     pruned_only(pruning, net)
 
 

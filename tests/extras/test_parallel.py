@@ -43,11 +43,17 @@ def ended(extra: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -
     for package in ("lightning", "transformers", "accelerate"):
         extra(package, package)
     folder = tmp_path_factory.mktemp("parallel")
-    torchrun(Path(__file__).parent / "parallel_work.py", str(folder))
+    torchrun(Path(__file__).parent / "parallel_work.py", str(folder), "resumed")
     return folder
 
 
-@pytest.mark.parametrize("name", ["transformers", "lightning"])
+def test_resumed_before_pruning_each_rank_goes_on_with_its_own_examples(ended: Path) -> None:
+    for rank in range(2):
+        whole, resumed = (load_file(ended / f"{name}-{rank}.safetensors") for name in ("transformers", "resumed"))
+        assert [key for key in whole if not torch.equal(whole[key], resumed[key])] == []
+
+
+@pytest.mark.parametrize("name", ["transformers", "resumed", "lightning"])
 def test_both_ranks_end_alike(ended: Path, name: str) -> None:
     first, second = (load_file(ended / f"{name}-{rank}.safetensors") for rank in range(2))
     assert [key for key in first if not torch.equal(first[key], second[key])] == []

@@ -99,6 +99,33 @@ def test_the_best_model_is_a_pruned_one(hf: Any, tmp_path: Path) -> None:
     pruned_only(callback, chief.model)
 
 
+def test_a_guard_is_asked_with_a_copy_of_the_network_alone(hf: Any, tmp_path: Path) -> None:
+    seen: list[Any] = []
+    options = {"when": At("1ep"), "how": HALF, "guard": lambda pruned: not seen.append(pruned)}
+    chief, callback = hf.trainer(tmp_path, options, num_train_epochs=2)
+    chief.train()
+    assert len(seen) == 1
+    pruned_only(callback, chief.model)
+
+
+@pytest.mark.parametrize("moment", ["1ep", "3ep"])
+def test_training_on_goes_on(hf: Any, tmp_path: Path, moment: str) -> None:
+    options = {"when": At(moment), "how": HALF, "signals": [TrainLoss()]}
+    chief, callback = hf.trainer(tmp_path, options, num_train_epochs=2, save_strategy="epoch")
+    if moment == "3ep":
+        with pytest.warns(UserWarning, match="the 2 epochs are over"):
+            chief.train()
+    else:
+        chief.train()
+    chief.train()
+    assert callback.pruner.event.moment.epoch == int(moment[0])
+    assert callback.pruner._progress.clock.epochs == 4
+    pruned_only(callback, chief.model)
+    chief.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{hf.STEPS}"))  # of the second
+    assert callback.pruner._progress.clock.epochs == 4
+    pruned_only(callback, chief.model)
+
+
 def test_labels_that_the_model_does_not_see(hf: Any, tmp_path: Path) -> None:
     chief, _ = hf.trainer(tmp_path, {"what": "snip", "when": At("1ep"), "how": HALF}, label_smoothing_factor=0.1)
     with pytest.raises(PruningError, match="give the pruner data="):

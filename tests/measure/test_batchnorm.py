@@ -130,6 +130,17 @@ def test_float32_is_pooled_in_float64() -> None:
         torch.testing.assert_close(value.double(), exact[name], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_moments_are_of_the_inputs_as_they_are_not_rounded_to_their_dtype(dtype: torch.dtype) -> None:
+    inputs = (torch.randn(64, 3, 4, 4, generator=generator(1)) + 20).to(dtype)
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(48, CLASSES)).to(dtype)
+    model[0].float()
+    found = bn_statistics(model, TASK, Fixed(inputs, torch.arange(64) % CLASSES), batch_size=16)
+    exact = inputs.double()
+    torch.testing.assert_close(found["0.running_mean"].double(), exact.mean((0, 2, 3)), rtol=1e-6, atol=0)
+    torch.testing.assert_close(found["0.running_var"].double(), exact.var((0, 2, 3)), rtol=1e-6, atol=0)
+
+
 def test_nothing_to_do_without_norms_that_keep_statistics() -> None:
     keeping_none = nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten(), nn.Linear(36, 3)).double()
     assert bn_statistics(keeping_none, TASK, examples()) == {}

@@ -141,14 +141,6 @@ def test_what_is_measured_is_what_the_dense_run_measures_and_nothing_after_pruni
         assert {name for name in row if name.startswith("seconds/")} == {"seconds/loss"}
 
 
-def test_what_watching_took_is_told_by_signal() -> None:
-    live = run(At(3))
-    spent = live.watching()
-    assert set(spent) == set(NAMES)
-    assert all(0 < seconds < sum(row["seconds"] for row in live.rows) for seconds in spent.values())
-    assert spent["loss"] == pytest.approx(sum(row["seconds/loss"] for row in live.rows))
-
-
 def test_with_replay_the_whole_schedule_follows() -> None:
     again = changed(HALF, after="replay")
     live = run(At(2), pruning=again, signals=())

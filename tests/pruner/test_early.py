@@ -250,7 +250,7 @@ def test_the_event_says_why() -> None:
         run = train(begin(when=no_later_than(Below("loss", 0.0), "2ep"), act=act), range(3))
         (event,) = run.events
         loss = run.pruner.log[1][1]["loss"]
-        assert event.why == f"the bound 2ep was reached; loss, {loss:.3g}, was not below 0"
+        assert event.why == f"no later than epoch 2: loss, {loss:.3g}, was not below 0"
         assert event.why == explain(run.pruner._progress.trigger, run.pruner.log)
         assert str(event).endswith(f"; why: {event.why}")
         assert run.pruner.report() == str(event)
@@ -266,7 +266,7 @@ def test_a_pruner_that_waits_says_for_what() -> None:
     assert "no epoch has ended after 0 steps, and nothing was measured yet: call epoch_end()" in run.pruner.report()
     train(run, range(2))
     report = run.pruner.report()
-    assert "not pruned after 2 epochs: Peak(signal='kl_uniform'" in report
+    assert "not pruned after 2 epochs: the trigger (kl_uniform 2 % below its maximum, unbeaten for 50" in report
     assert "has not fired by epoch 2: kl_uniform " in report
     assert "no_later_than" in report
 

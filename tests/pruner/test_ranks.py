@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from loops import network
+from loops import begin, network, train
 from ranks_work import PARALLEL, parallel
 from safetensors.torch import load_file
 
@@ -70,6 +70,30 @@ def test_alone_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ranks.share(mask) is mask
     assert ranks.agree(True)
     assert ranks.all_agree(True)
+
+
+def test_the_examples_of_another_rank_are_told_of() -> None:
+    ranks = Ranks([network()])
+    ranks.warn_of_another(3)  # alone it does not matter
+    ranks.size, ranks.rank = 2, 1
+    ranks.warn_of_another(1)
+    with pytest.warns(UserWarning, match=r"rank 1 goes on from the state of rank 0, .*each rank's own state_dict\(\)"):
+        ranks.warn_of_another(0)
+
+
+def test_a_state_says_whose_examples_it_has() -> None:
+    run = train(begin(what="fisher"), range(1))
+    state = run.pruner.state_dict()
+    assert state["meta"]["rank"] == 0
+    other, data = begin(what="fisher").pruner, begin()
+    other._ranks.size = 2
+    other.load_state_dict(state)
+    with pytest.warns(UserWarning, match="rank 0 goes on from the state of rank 1"):
+        other.load_state_dict({**state, "meta": {**state["meta"], "rank": 1}})
+    state = train(data, range(1)).pruner.state_dict()
+    other = begin().pruner
+    other._ranks.size = 2
+    other.load_state_dict({**state, "meta": {**state["meta"], "rank": 1}})  # no examples: nothing to tell
 
 
 def test_many_processes_and_no_word_that_they_belong_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import subprocess
+import sys
+import warnings
+import weakref
 from typing import Any
 
 import pytest
 import torch
-from loops import STEPS, TASK, begin, network, plain_epoch, sgd, train
+from loops import DATA, STEPS, TASK, begin, network, plain_epoch, sgd, train
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils import prune as torch_prune
@@ -145,7 +150,8 @@ def test_a_loop_that_forgets_epoch_end_is_told() -> None:
 def test_a_run_that_ends_unpruned_is_told_why_once(act: bool) -> None:
     run = train(begin(when=Below("loss", 0.0), epochs=3, act=act), range(2))
     told = (
-        r"the 3 epochs are over: not pruned after 3 epochs: Below.* has not fired by epoch 3: loss, .* was not below 0"
+        r"the 3 epochs are over: not pruned after 3 epochs: the trigger \(loss below 0\) "
+        r"has not fired by epoch 3: loss, .* was not below 0"
     )
     with pytest.warns(UserWarning, match=f"(?s){told}; .*bound it: no_later_than"):
         train(run, range(2, 3))
@@ -202,3 +208,55 @@ def test_a_dense_network_has_no_mask_to_speak_of(ask: str) -> None:
 def test_a_layerwise_signal_may_be_logged() -> None:
     run = train(begin(signals=[GradientNorms(layerwise=True), FisherTrace(samples=8)]), range(2))
     assert len(run.pruner.log[0][1]["gradient_norms"]) == 2
+
+
+def test_a_first_epoch_that_is_longer_than_the_data_is_told() -> None:
+    run = begin(what="fisher", data=DATA.train)  # a pass over it takes STEPS
+    for epoch in range(3):
+        plain_epoch(run, epoch)
+    with pytest.warns(UserWarning, match=rf"{3 * STEPS + 1} steps into the first epoch, where a pass .* takes {STEPS}"):
+        plain_epoch(run, 3)
+    plain_epoch(run, 4)  # once is enough
+
+
+def test_a_state_of_a_run_without_an_epoch_is_told_once() -> None:
+    one = begin().pruner
+    one.state_dict()  # nothing was trained: nothing is missed
+    one.step(Batch(torch.ones(1), torch.ones(1)), torch.ones(1, 3))
+    with pytest.warns(
+        UserWarning, match=r"state_dict\(\) after 1 steps, and no epoch has ended.*call pruner.epoch_end"
+    ):
+        one.state_dict()
+    one.state_dict()
+
+
+@pytest.mark.parametrize(("steps", "ended", "told"), [(2, False, 1), (0, False, 0), (4, True, 0)])
+def test_a_run_that_ends_without_an_epoch_is_told(
+    steps: int, ended: bool, told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(sys, "last_value", raising=False)
+    run = begin()
+    for _ in range(steps):
+        run.pruner.step(Batch(torch.ones(1), torch.ones(1)), torch.ones(1, 3))
+    if ended:
+        run.pruner.epoch_end()
+    kept = weakref.ref(run.pruner)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        run.pruner = None
+        gc.collect()
+    assert kept() is None
+    assert len([each for each in seen if "the run is over after" in str(each.message)]) == told
+
+
+def test_at_the_end_of_a_program_a_warning_is_no_error() -> None:
+    program = (
+        "import torch; from secateurs.pruner import EarlyPruner; from secateurs.when import At\n"
+        "from secateurs.zoo import Classification\n"
+        "net = torch.nn.Linear(2, 2); sgd = torch.optim.SGD(net.parameters(), 0.1)\n"
+        "pruner = EarlyPruner(net, sgd, Classification(2), when=At('1ep')); pruner.step((net, net), net)\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "UserWarning: EarlyPruner: the run is over after 1 steps, and no epoch has ended" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -10,13 +10,15 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
-from loops import LOOPS, Run, batches, begin, compiled, groups, network, tell, train
+from loops import DATA, LOOPS, Run, batches, begin, compiled, groups, network, tell, train
 from ranks_work import RESUMED, resume_elsewhere
 from safetensors.torch import load, load_file, save, save_file
 from test_early import assert_same, without_seconds
 
-from secateurs.core import PruningError
+from secateurs.core import PruningError, Spec
+from secateurs.how import Mask
 from secateurs.pruner import Unstructured
+from secateurs.pruner.state import settings_of
 from secateurs.when import At, Below, FisherTrace, KLUniform, MaskDistance, Peak, TrainLoss, WeightChange
 from toys import same_bits
 
@@ -77,6 +79,7 @@ def test_resumed_inside_the_first_epoch_the_sample_is_the_same() -> None:
             run.optimizer.step()
             tell(run, batch, output)
             if (epoch, number) == (0, 2):
+                run.pruner._progress.clock.sure = True  # that epoch_end() will be called
                 vars(run).update(vars(stored(run, **options)))
 
     assert_same(train(begin(**options), range(4), stopped_within), train(begin(**options), range(4)))
@@ -110,9 +113,10 @@ def test_a_state_can_be_loaded_into_a_pruner_that_has_pruned() -> None:
     assert not run.optimizer._optimizer_step_post_hooks
     train(run, range(1, 3))
     assert run.pruner.pruned
-    other = train(begin(when=At("2ep"), how=Unstructured(0.9)), range(3))
-    run.pruner.load_state_dict(other.pruner.state_dict())
-    assert run.pruner.mask == other.pruner.mask
+    state = run.pruner.state_dict()
+    mask = Mask({name: ~kept for name, kept in run.pruner.mask.items()})
+    run.pruner.load_state_dict({**state, "tensors": mask.to_tensors()})
+    assert run.pruner.mask == mask
     assert len(run.optimizer._optimizer_step_post_hooks) == 1
 
 
@@ -125,16 +129,81 @@ def test_a_state_is_a_copy() -> None:
 
 
 def test_states_that_do_not_fit_are_refused() -> None:
-    state = train(begin(), range(3)).pruner.state_dict()
-    with pytest.raises(
-        PruningError, match=r"pruner with when=At\(moment='2ep'\), this one has when=At\(moment='3ep'\)"
-    ):
-        begin(when=At("3ep")).pruner.load_state_dict(state)
-    with pytest.raises(PruningError, match=r"signals=\[\], this one has signals=\['loss'\]"):
-        begin(signals=[TrainLoss()]).pruner.load_state_dict(state)
+    state = train(begin(), range(1)).pruner.state_dict()
     with pytest.raises(PruningError, match="act=True, this one has act=False"):
         begin(act=False).pruner.load_state_dict(state)
     with pytest.raises(PruningError, match=r"expected what state_dict\(\) gives.*got keys \['model'\]"):
         begin().pruner.load_state_dict({"model": {}})
     with pytest.raises(PruningError, match="when=Below"):
         begin(when=Below("loss", 0.1)).pruner.load_state_dict(state)
+
+
+BUILT: dict[str, tuple[dict[str, Any], str]] = {
+    "when": ({"when": At("3ep")}, r"when=At\(moment='2ep'\), this one has when=At\(moment='3ep'\)"),
+    "signals": ({"signals": [FisherTrace(samples=8)]}, r'signals=\[\], this one has signals=\["FisherTrace\(samples=8'),
+    "what": ({"what": "snip"}, r"what=magnitude\(\), this one has what=snip\(\)"),
+    "how": ({"how": Unstructured(0.4)}, r"how=Unstructured\(density=0.3.*how=Unstructured\(density=0.4"),
+    "numbers": ({"seed": 1, "examples": 9, "examples_per_class": 2}, "examples=1024, examples_per_class=10, seed=0.*"),
+    "data": ({"data": DATA.train}, "data=None, this one has data=given"),
+}
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_a_pruner_that_was_built_otherwise_is_named(name: str) -> None:
+    options, told = BUILT[name]
+    state = train(begin(), range(1)).pruner.state_dict()
+    with pytest.raises(PruningError, match=told):
+        begin(**options).pruner.load_state_dict(state)
+
+
+def test_of_the_default_trigger_the_number_of_epochs_is_told() -> None:
+    state = train(begin(when=None, epochs=10), range(1)).pruner.state_dict()
+    with pytest.raises(PruningError, match=r"with epochs=10, this one has epochs=12: build"):
+        begin(when=None, epochs=12).pruner.load_state_dict(state)
+
+
+def test_functions_are_the_same_in_every_process() -> None:
+    def own(*_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    for what in (own, Spec("snip", {"revive": own})):
+        assert "0x" not in json.dumps(settings_of(At("2ep"), None, [], what, Unstructured(0.1), None, {}))
+
+
+def test_once_it_is_pruned_it_does_not_matter_when_it_would_have_been() -> None:
+    run = train(begin(when=None, epochs=5), range(3))
+    state = run.pruner.state_dict()
+    other = begin(when=At("9ep"), signals=[TrainLoss()], examples=5)
+    other.pruner.load_state_dict(state)
+    assert other.pruner.mask == run.pruner.mask
+    assert other.pruner.event == run.pruner.event  # and why
+    observing = train(begin(act=False), range(3)).pruner
+    other = begin(act=False, when=At("9ep"), epochs=4).pruner
+    other.load_state_dict(observing.state_dict())
+    assert other.event == observing.event
+
+
+@pytest.mark.parametrize("damage", ["settings", "progress", "measuring", "clock", "mask", "tensors", "rank"])
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_state_that_is_refused_changes_nothing(damage: str, pruned: bool) -> None:
+    options: dict[str, Any] = {"what": "fisher", "signals": [FisherTrace(samples=8)], "examples": 20}
+    run = train(begin(**options), range(3 if pruned else 1))
+    other = train(begin(**options), range(3 if damage == "mask" else 1)).pruner.state_dict()
+    if damage == "mask":
+        other["tensors"] = Mask({"0.weight": torch.ones(3)}).to_tensors()
+    elif damage == "tensors":
+        other["tensors"].clear()
+    elif damage == "clock":
+        other["meta"]["progress"].pop("clock")
+    else:
+        other["meta"].pop(damage)
+    before = run.pruner.state_dict()
+    with pytest.raises(PruningError, match=r"state is not complete|'0.weight' has shape|expected what state_dict"):
+        run.pruner.load_state_dict(other)
+    after = run.pruner.state_dict()
+    assert after["meta"] == before["meta"]
+    assert all(torch.equal(value, after["tensors"][name]) for name, value in before["tensors"].items())
+    assert len(run.optimizer._optimizer_step_post_hooks) == pruned
+    whole = train(begin(**options), range(5))
+    train(run, range(3 if pruned else 1, 5))
+    assert_same(run, whole)

@@ -219,3 +219,26 @@ def test_an_estimate_is_what_pruning_then_does_and_changes_nothing() -> None:
 def test_an_estimate_of_a_pruner_that_only_observes() -> None:
     run = train(begin(act=False), range(3))
     assert run.pruner.estimate().kept == round(0.3 * 468)
+
+
+OUT_OF_REACH = Unstructured(target=Flops(share=0.2), exclude=("5",))  # a quarter is not pruned
+
+
+def test_a_share_out_of_reach_is_refused_at_once_where_examples_are_given() -> None:
+    with pytest.raises(
+        PruningError, match=r"Flops\(share=0.2\) cannot be reached: .* 1 weight\(s\) left it is 27.0833%"
+    ):
+        begin(how=OUT_OF_REACH, data=DATA.train)
+    begin(how=Unstructured(target=Flops(share=0.3), exclude=("5",)), data=DATA.train)
+    begin(how=OUT_OF_REACH, data=DATA.train, act=False)
+
+
+@pytest.mark.parametrize("scope", ["global", "layer"])
+def test_a_share_out_of_reach_is_refused_at_the_first_epoch_s_end(scope: str) -> None:
+    share = 0.2 if scope == "global" else 0.0005  # a weight of the last layer is one of 1,728 multiply-adds
+    run = begin(
+        how=Unstructured(target=Flops(share=share), exclude=OUT_OF_REACH.exclude * (scope == "global"), scope=scope),
+        when=At("9ep"),
+    )
+    with pytest.raises(PruningError, match="cannot be reached"):
+        train(run, range(1))

@@ -27,6 +27,8 @@ def log(fisher: tuple[float | None, ...], kl: tuple[float | None, ...] = ()) -> 
     rows: list[dict[str, Any]] = []
     for epoch, value in enumerate(fisher):
         row: dict[str, Any] = {"epoch": epoch, "fisher_trace": value, "seconds/fisher_trace": 0.5}
+        if epoch:
+            row["seconds"] = 1.5
         if epoch < len(kl):
             row["kl_uniform"] = kl[epoch]
         rows.append(row)

@@ -11,7 +11,7 @@ from secateurs.core import DataError
 from secateurs.report import DenseRun, Study, columns_of, find, render, show, tables
 from secateurs.report.cells import choice_cell, correlation_cell, few_seeds, loss_cell, peak_cell, regret_cell
 from secateurs.report.glance import summary
-from secateurs.report.regret import seconds_share
+from secateurs.report.regret import seconds_share, training_seconds
 from secateurs.report.words import SPACE
 
 
@@ -30,7 +30,7 @@ def test_the_table_by_hand(several: Study) -> None:
     )
     assert (first["kl_uniform/peak_mean"], first["kl_uniform/peaks_inside"]) == (None, 0)
     assert first["fisher_trace/rank_test_mean"] == pytest.approx(0.5)  # 4 > 1 > 0.5 and .88 > .86 less .91 at 4
-    assert first["seconds_share/fisher_trace"] == pytest.approx(11 * 0.5 / 2.0)
+    assert first["seconds_share/fisher_trace"] == pytest.approx(11 * 0.5 / (10 * (1.5 - 0.5)))
     assert first["seconds_share/peak"] == first["seconds_share/fisher_trace"]
     assert first["seconds_share/kl_uniform"] is None
     assert first["peak/regret_mean"] == pytest.approx(-0.005 / 3)
@@ -38,11 +38,23 @@ def test_the_table_by_hand(several: Study) -> None:
 
 
 def test_share_of_time() -> None:
-    run = DenseRun(0, "net", 7, 2, [{"epoch": e, "seconds/s": 1.0} for e in (0, 1)], {"seconds": 8.0})
-    assert seconds_share([run], ["s"]) == 0.25
+    """Signals against training alone: not against other signals, loading or the last evaluation."""
+    untrained = {"epoch": 0, "seconds/s": 1.0, "seconds/t": 3.0}
+    trained = [{"epoch": e, "seconds": 6.0, "seconds/s": 1.0, "seconds/t": 3.0} for e in (1, 2)]
+    run = DenseRun(0, "net", 7, 2, [untrained, *trained], {"seconds": 80.0})
+    assert training_seconds(run) == 4.0
+    assert seconds_share([run], ["s"]) == 0.75
+    assert seconds_share([run], ["s", "t"]) == 3.0  # three times as long as the training
     assert seconds_share([run], []) == 0.0
     assert seconds_share([run], ["s", "other"]) is None
-    assert seconds_share([dataclasses.replace(run, summary={})], ["s"]) is None
+    bare = dataclasses.replace(run, log=[untrained])
+    assert training_seconds(bare) is None
+    assert seconds_share([bare], ["s"]) is None
+    assert seconds_share([bare, run], ["s"]) == 0.75
+
+
+def test_the_note_says_what_a_share_of_time_is(several: Study) -> None:
+    assert render(several).count("as a share of the seconds of the dense run&#39;s training") == 2
 
 
 def test_needs_must_name_triggers(several: Study) -> None:

@@ -15,8 +15,7 @@ from secateurs.jobs.context import Context
 from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Methods, load_recipe
 from secateurs.studies.automatic import AutomaticPlan, one_setting
 from secateurs.studies.pruned_folder import PrunedFolder, mask_of, saved_by
-from secateurs.studies.triggers import in_words
-from secateurs.when import trigger_of
+from secateurs.when import At, default_trigger, describe, trigger_of
 
 Make = Callable[..., EarlyPeriods]
 PEAK = "peak signal=fisher_trace patience=1 min_drop=0 no_later_than=2ep"
@@ -101,6 +100,14 @@ def test_the_key_follows_from_the_trigger_as_it_acts(recipe: Make) -> None:
     assert "Below(signal='weight_change', threshold=0.3" in AutomaticPlan.of(made, "early_crop").job.config["rule"]
 
 
+def test_no_trigger_is_the_one_named_default_and_else_the_built_in(recipe: Make) -> None:
+    mine = recipe(triggers={"default": {"name": "at", "moment": "1ep"}})
+    assert AutomaticPlan.of(mine).rule == AutomaticPlan.of(mine, "default").rule == At("1ep")
+    assert AutomaticPlan.of(mine).job.key == AutomaticPlan.of(mine, "default").job.key
+    built_in = default_trigger(epochs=3)
+    assert AutomaticPlan.of(recipe()).rule == AutomaticPlan.of(recipe(), "default").rule == built_in
+
+
 def test_triggers_as_a_person_writes_them(recipe: Make) -> None:
     made = recipe(triggers={"a mean of two": {"name": "peak", "signal": "loss", "smoothing": 2}})
     assert AutomaticPlan.of(made, "a mean of two").trigger == "a mean of two"
@@ -109,7 +116,7 @@ def test_triggers_as_a_person_writes_them(recipe: Make) -> None:
     assert AutomaticPlan.of(made, "{name: peak, signal: loss, smoothing: 2}").rule == words
     combined = "{name: any_of, of: [{name: at, moment: 50%}, {name: below, signal: loss, threshold: 1}]}"
     both = AutomaticPlan.of(made, combined)
-    assert in_words(both.rule).startswith("At(moment='2ep'), or Below(signal='loss'")
+    assert describe(both.rule) == "loss below 1, no later than epoch 2"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,9 @@ def test_triggers_as_a_person_writes_them(recipe: Make) -> None:
         ("peak signal=loss patience=soon", "patience: expected a whole number, got 'soon'"),
         ("peak signal=loss patience=0", "patience: expected a finite number of at least 1"),
         ("peak signal='loss", "not understood .* write 'peak signal=loss patience=3'"),
-        ("{name: [", "not understood .* write 'peak signal=loss patience=3'"),
+        ("{name: [", "trigger '{name: .', line 1: not valid YAML: .* write 'peak signal=loss patience=3'"),
+        ("{name: peak, signal: loss, signal: x}", "line 1: not valid YAML: key 'signal' stands on line 1 already"),
+        ("{name: [peak]}", "unknown name"),
         ("peak signal=los", "the signal 'los' does not exist; choices: .*; did you mean 'loss'?"),
         ("at moment=4ep", "trigger 'at': moment: 4ep lies outside the run of 3 epochs"),
         ("at moment=100it", "trigger 'at': 100it lies outside the run of 3 epochs of 3 steps"),

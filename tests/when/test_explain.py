@@ -19,6 +19,7 @@ from secateurs.when import (
     Settled,
     all_of,
     any_of,
+    default_trigger,
     early_bird_trigger,
     early_crop_trigger,
     explain,
@@ -115,7 +116,7 @@ CASES: dict[str, tuple[Trigger, Log, str]] = {
     "early crop": (
         early_crop_trigger(0.1, 6),
         logged("weight_change", [1.0, 0.5, 0.31]),
-        "the bound 3ep was reached; weight_change, 0.31, was not below 0.1",
+        "no later than epoch 3: weight_change, 0.31, was not below 0.1",
     ),
     "settled": (
         Settled("x"),
@@ -138,29 +139,97 @@ CASES: dict[str, tuple[Trigger, Log, str]] = {
         [(Moment(24, 10), {})],
         "has not fired by 2ep4it: the moment 25it was not reached",
     ),
-    "the bound": (BOUNDED, logged(values=[1, 0.5, 0.31]), "the bound 3ep was reached; x, 0.31, was not below 0.05"),
+    "the bound": (BOUNDED, logged(values=[1, 0.5, 0.31]), "no later than epoch 3: x, 0.31, was not below 0.05"),
     "before the bound": (BOUNDED, logged(values=[1, 0.048]), "x is 0.048, below 0.05"),
-    "with the bound": (BOUNDED, logged(values=[1, 1, 0.04]), "x is 0.04, below 0.05; the bound 3ep was reached"),
+    "with the bound": (BOUNDED, logged(values=[1, 1, 0.04]), "x is 0.04, below 0.05 (no later than epoch 3)"),
     "neither": (
         BOUNDED,
         logged(values=[1, 0.5]),
-        "has not fired by epoch 2: x, 0.5, was not below 0.05; the moment 3ep was not reached",
+        "has not fired by epoch 2: x, 0.5, was not below 0.05 (no later than epoch 3)",
     ),
-    "the bound without the signal": (BOUNDED, logged("y", [1, 1, 1]), "the bound 3ep was reached; x has no value yet"),
+    "the bound without the signal": (BOUNDED, logged("y", [1, 1, 1]), "no later than epoch 3: x has no value yet"),
     "not before": (
         no_earlier_than(Below("x", 0.5, warm_up=0), "3ep"),
         logged(values=[0.4, 1, 1]),
-        "x is 0.4, below 0.5 (at epoch 1); the bound 3ep was reached",
+        "not before epoch 3: x was 0.4, below 0.5, at epoch 1",
     ),
     "not yet": (
         no_earlier_than(Below("x", 0.5, warm_up=0), "3ep"),
         logged(values=[0.4, 1]),
-        "has not fired by epoch 2: x is 0.4, below 0.5 (at epoch 1); but the moment 3ep was not reached",
+        "has not fired by epoch 2: x was 0.4, below 0.5, at epoch 1, but not before epoch 3",
     ),
     "nested": (
         no_later_than(all_of(Below("x", 0.5, warm_up=0), Below("y", 0.5, warm_up=0)), "2ep"),
         logged(values=[0.4, 1], y=[1, 1]),
-        "the bound 2ep was reached; (x is 0.4, below 0.5 (at epoch 1); but y, 1, was not below 0.5)",
+        "no later than epoch 2: x was 0.4, below 0.5, at epoch 1; but y, 1, was not below 0.5",
+    ),
+    "the default": (
+        default_trigger(epochs=30),
+        logged("mask_distance", [None] * 4 + [0.09, 0.05, 0.0394]),
+        "mask_distance is 0.0394, below 0.04 (not before epoch 6)",
+    ),
+    "the default, at its latest": (
+        default_trigger(epochs=30),
+        logged("mask_distance", [0.05] * 12),
+        "no later than epoch 12: mask_distance, 0.05, was not below 0.04",
+    ),
+    "the default, at its earliest": (
+        default_trigger(epochs=30),
+        logged("mask_distance", [None] * 4 + [0.01, 0.06]),
+        "not before epoch 6: mask_distance was 0.01, below 0.04, at epoch 5",
+    ),
+    "the default waits": (
+        default_trigger(epochs=30),
+        logged("mask_distance", [None] * 4 + [0.07]),
+        "has not fired by epoch 5: mask_distance, 0.07, was not below 0.04 (not before epoch 6, no later than "
+        "epoch 12)",
+    ),
+    "settled, and held back": (
+        no_earlier_than(Settled("x", patience=1, warm_up=0), "20it"),
+        logged(values=[3, 1, 1]),
+        "x has settled at 1: it changed by at most 5 %, 1 time in a row (not before step 20)",
+    ),
+    "several bounds": (
+        any_of(Below("x", 0.5), At("4ep"), Below("y", 0.5), At("2ep")),
+        logged(values=[1, 1], y=[1, 2]),
+        "no later than epoch 2: x, 1, was not below 0.5; y, 2, was not below 0.5",
+    ),
+    "each of several": (
+        all_of(no_later_than(Below("x", 0.5), "2ep"), Below("y", 0.5)),
+        logged(values=[1, 1, 1], y=[1, 1, 0.25]),
+        "(no later than epoch 2: x, 1, was not below 0.5), at epoch 2; y is 0.25, below 0.5",
+    ),
+    "moments alone": (any_of(At("3ep"), At("2ep")), logged(), "the moment 2ep was reached"),
+    "early bird, by a hair": (
+        early_bird_trigger(0.1),
+        logged("mask_distance", [0.10004]),
+        "has not fired by epoch 1: mask_distance, 0.10004, was above 0.1",
+    ),
+    "above, by a hair, a threshold of many digits": (
+        Below("x", 0.1234567, warm_up=0),
+        logged(values=[0.1234568]),
+        "has not fired by epoch 1: x, 0.1235, was not below 0.1234567",
+    ),
+    "peak, nearly low enough": (
+        Peak("x"),
+        logged(values=[0, 1, 0.99, 0.9804]),
+        "has not fired by epoch 4: x may have passed its maximum, 1 at epoch 2: 1.96 % below it, unbeaten for 2 "
+        "measurements, where 2 % and 2 measurements are asked for",
+    ),
+    "peak, nearly to nothing": (
+        Peak("x", patience=1),
+        logged(values=[0, 1, 0.003]),
+        "x passed its maximum, 1 at epoch 2: 99.7 % below it, unbeaten for 1 measurement",
+    ),
+    "peak, at zero": (
+        Peak("x", patience=1),
+        logged(values=[-1, 0, -0.5]),
+        "x passed its maximum, 0 at epoch 2: -0.5 now, unbeaten for 1 measurement",
+    ),
+    "unsettled, by a hair": (
+        Settled("x", warm_up=0),
+        logged(values=[1, 0.9498]),
+        "has not fired by epoch 2: x has not settled: it changed by 5.02 % to 0.95, not at most 5 %",
     ),
     "diverged": (Peak("x"), logged(values=[math.nan]), "has not fired by epoch 1: x has no finite value yet"),
     "empty": (Peak("x"), [], "has not fired: nothing was measured yet"),

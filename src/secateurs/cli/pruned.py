@@ -10,8 +10,7 @@ from secateurs.studies import log_of
 from secateurs.studies.automatic import AutomaticPlan
 from secateurs.studies.pruned_folder import mask_of, saved_by
 from secateurs.studies.runs import load_data
-from secateurs.studies.triggers import in_words
-from secateurs.when import explain, reached_bound
+from secateurs.when import describe, explain, reached_bound
 
 
 def result_of(plan: AutomaticPlan, entry: Entry, *, recipe: str, command: str) -> AutomaticResult:
@@ -34,7 +33,7 @@ def result_of(plan: AutomaticPlan, entry: Entry, *, recipe: str, command: str) -
         epochs=r.train.epochs,
         density=r.prune.density,
         trigger=plan.trigger,
-        rule=in_words(plan.rule),
+        rule=describe(plan.rule),
         why=explain(plan.rule, log),
         at_bound=reached_bound(plan.rule, log),
         needs=tuple(sorted(plan.rule.needs)),

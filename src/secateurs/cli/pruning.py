@@ -24,7 +24,8 @@ from secateurs.studies.automatic import AutomaticPlan, one_setting
 from secateurs.studies.estimate import seconds_per_epoch
 from secateurs.studies.pruned_folder import FIGURE, RESULT, PrunedFolder
 from secateurs.studies.recipe import scales_of, triggers_of
-from secateurs.studies.triggers import in_words
+from secateurs.studies.triggers import DEFAULT
+from secateurs.when import describe
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -36,7 +37,8 @@ def prune(
         str | None,
         typer.Option(
             help="When to prune: one of the recipe's triggers by name, or one with options: "
-            "'peak signal=kl_uniform patience=3 no_later_than=50%'.",
+            "'peak signal=kl_uniform patience=3 no_later_than=50%'. 'default' is the recipe's own trigger of that name "
+            "if it has one, else the built-in.",
             show_default="default",
         ),
     ] = None,
@@ -103,7 +105,8 @@ def _loaded(recipe: str, scale: str | None, overrides: list[str], trigger: str |
         return load_recipe(recipe, scale, overrides)
     except RecipeError as error:
         try:
-            others = {name: None for name in triggers_of(recipe, scale) if name != trigger}
+            asked = DEFAULT if trigger is None else trigger
+            others = {name: None for name in triggers_of(recipe, scale) if name != asked}
             return load_recipe(recipe, scale, [*overrides, "moments=[0]", f"triggers={json.dumps(others)}"])
         except RecipeError:
             raise error from None
@@ -116,7 +119,7 @@ def _tell_size(plan: AutomaticPlan, name: str, device: str) -> None:
     console.print(
         f"{escape(name)}: one run of {epochs} epochs, seed {plan.seed}; about {duration(seconds)} of training on "
         f"{escape(device)}, judged by a few steps timed just now\n"
-        f"trigger {escape(repr(plan.trigger))}: {escape(in_words(plan.rule))}; it watches {escape(signals)}",
+        f"trigger {escape(repr(plan.trigger))}: {escape(describe(plan.rule))}; it watches {escape(signals)}",
         highlight=False,
         soft_wrap=True,
     )

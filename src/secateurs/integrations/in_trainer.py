@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from secateurs.core import Batch, Examples, PruningError, SignalError, Task, did_you_mean
 from secateurs.pruner import EarlyPruner, PruneEvent
+from secateurs.pruner.wrappers import bare
 
 _GIVEN = frozenset({"self", "model", "optimizer", "task", "epochs"})
 _KNOWN = frozenset(inspect.signature(EarlyPruner.__init__).parameters) - _GIVEN
@@ -36,7 +37,7 @@ class InTrainer:
 
     Attributes:
         pruner: None until training begins.
-        ended: epochs that it was told of.
+        ended: epochs that it was told of, as the trainer counts them.
 
     Raises:
         PruningError: when an option does not exist, or the trainer gives it.
@@ -50,16 +51,20 @@ class InTrainer:
         if (data := self._options.get("data")) is not None and not isinstance(data, Examples):
             self._options["data"] = _Pairs(task, data)
         self.pruner: EarlyPruner | None = None
-        self.ended = 0
+        self._optimizer: Optimizer | None = None
+        self.ended = self._before = 0
 
-    def begin(self, model: nn.Module, optimizer: Optimizer, epochs: int | None, missing: str) -> EarlyPruner:
-        """Build the pruner.
+    def begin(
+        self, model: nn.Module, optimizer: Optimizer, epochs: int | None, missing: str, ended: int = 0
+    ) -> EarlyPruner:
+        """Build the pruner; where the same network was trained before, go on from where that stood.
 
         Args:
             model: as it is trained, wrapped or not.
             optimizer: torch's own.
             epochs: the length of the run; None: unknown.
             missing: what to do where the default trigger needs it.
+            ended: epochs that are over, as the trainer counts them.
 
         Raises:
             PruningError: when the default trigger lacks the length of the run, and what EarlyPruner raises.
@@ -69,9 +74,17 @@ class InTrainer:
                 f"EarlyPruning: when=None is a share of the run, whose length is unknown: {missing}, "
                 'or say when, e.g. when=At("10ep")'
             )
-        self.ended = 0
-        self.pruner = EarlyPruner(model, optimizer, self._task, epochs=epochs, **self._options)
-        return self.pruner
+        old = self.pruner if self.pruner is not None and bare(self.pruner.model) is bare(model) else None
+        self._before = 0 if old is None else self._before + self.ended - ended
+        self.ended = ended
+        if old is not None and (self._optimizer is optimizer or old.keep is not None):
+            return old  # a mask is in force on this optimiser; where channels are gone, none is asked any more
+        new = EarlyPruner(model, optimizer, self._task, epochs=epochs, **self._options)
+        new._progress.clock.sure = True
+        if old is not None:
+            new.load_state_dict(old.state_dict())
+        self.pruner, self._optimizer = new, optimizer
+        return new
 
     @property
     def watching(self) -> bool:
@@ -100,20 +113,20 @@ class InTrainer:
         """What to log of the epoch that ended last: the signals' values, and the density that is left."""
         if self.pruner is None:
             return {}
-        told = {"density": 1.0 if self.pruner.mask is None else self.pruner.mask.density}
-        if self.pruner.log and self.pruner.log[-1][0].epoch == self.ended:
+        told = {"density": self.pruner.savings().density if self.pruner.pruned else 1.0}
+        if self.pruner.log and self.pruner.log[-1][0].epoch == self._before + self.ended:
             told |= {n: float(v) for n, v in self.pruner.log[-1][1].items() if isinstance(v, int | float)}
         return {f"pruning/{name}": value for name, value in told.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """The pruner's ``tensors`` and ``meta``, and how many epochs it was told of; nothing before there is one."""
-        return {} if self.pruner is None else {**self.pruner.state_dict(), "ended": self.ended}
+        return {} if self.pruner is None else {**self.pruner.state_dict(), "ended": self.ended, "before": self._before}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state_dict` gave."""
         if self.pruner is not None:
             self.pruner.load_state_dict({name: state[name] for name in ("tensors", "meta")})
-            self.ended = state["ended"]
+            self.ended, self._before = state["ended"], state["before"]
 
 
 class _Pairs(Iterable[Any]):

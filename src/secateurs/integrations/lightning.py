@@ -62,7 +62,6 @@ class EarlyPruning(Callback):
 
     def __init__(self, task: Task, **options: Any) -> None:
         self._inside = InTrainer(task, options, _UNSEEN)
-        self._module: nn.Module | None = None
         self._loaded: Mapping[str, Any] = {}
         self._fitting = False
         self._seen: Tensor | None = None
@@ -91,14 +90,17 @@ class EarlyPruning(Callback):
                 f"EarlyPruning: configure_optimizers gives {len(trainer.optimizers)} optimizers: the pruner takes one; "
                 "put all parameters into one optimizer with several parameter groups"
             )
-        # The same module is fitted again: go on from where it stands.
-        before = self._inside.state_dict() if self._module is pl_module else {}
         epochs = trainer.max_epochs if trainer.max_epochs is not None and trainer.max_epochs > 0 else None
-        self._inside.begin(trainer.strategy.model, trainer.optimizers[0], epochs, "give Trainer(max_epochs=)")
-        self._module = pl_module
-        self._loaded = self._loaded or before
+        self._inside.begin(
+            trainer.strategy.model, trainer.optimizers[0], epochs, "give Trainer(max_epochs=)", trainer.current_epoch
+        )
         self._take_up()
-        self._hook = pl_module.register_forward_hook(self._look)
+
+        # No bound method: a copy of the module, which a guard is asked with, would copy this callback as well.
+        def look(module: nn.Module, _inputs: object, output: object) -> None:
+            self._look(module, output)
+
+        self._hook = pl_module.register_forward_hook(look)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Called by Lightning, when everything is restored."""
@@ -161,7 +163,7 @@ class EarlyPruning(Callback):
             self._inside.load_state_dict(self._loaded)
             self._loaded = {}
 
-    def _look(self, module: nn.Module, _inputs: object, output: object) -> None:
+    def _look(self, module: nn.Module, output: object) -> None:
         # DistributedDataParallel calls training_step as if it were forward: its loss is no output.
         if module.training and self._inside.watching and isinstance(output, Tensor) and output.ndim:
             self._seen = output.detach()

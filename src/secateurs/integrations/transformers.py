@@ -28,8 +28,9 @@ except ImportError as error:
 __all__ = ["FILE", "EarlyPruning", "HuggingFaceCausalLM", "HuggingFaceClassification"]
 
 FILE = "secateurs.safetensors"
-"""The pruner's state in a checkpoint's folder: tensors, and JSON in the header."""
+"""The pruner's state in a checkpoint's folder: tensors, and JSON in the header; ``secateurs-rank1...`` of rank 1."""
 
+_ALIKE = ("step", "epoch", "loss", "pruning/density")
 _ENDLESS = 100_000  # epochs: what the Trainer says of data without a length
 
 
@@ -38,7 +39,8 @@ class EarlyPruning(TrainerCallback):
 
     The pruner is built when training begins; it is told of each optimiser step and of each epoch's
     end. The signals' values and the density are logged as ``pruning/...``. Each checkpoint's folder
-    gets one more file, ``secateurs.safetensors``, from which a resumed run goes on to the same bits.
+    gets one more file for each process, ``secateurs.safetensors``, from which a resumed run goes on to the same bits.
+    A second ``train()`` of the same Trainer goes on with the same pruner.
 
     The Trainer does not hand batches and outputs to callbacks: a forward hook on the model sees
     them, and is removed when the network is pruned or training ends. Where the Trainer
@@ -96,7 +98,11 @@ class EarlyPruning(TrainerCallback):
                 self._inside.end_epoch()
         self._release()
         if self._inside.watching:
-            self._hook = model.register_forward_hook(self._look, with_kwargs=True)
+            # No bound method: a copy of the model, which a guard is asked with, would copy the Trainer and its data.
+            def look(module: nn.Module, _args: object, kwargs: dict[str, Any], output: object) -> None:
+                self._look(module, kwargs, output)
+
+            self._hook = model.register_forward_hook(look, with_kwargs=True)
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -124,11 +130,12 @@ class EarlyPruning(TrainerCallback):
         """Called by the Trainer when a checkpoint is written: adds the pruner's state."""
         del control, kwargs
         found = self._inside.state_dict()
-        if not found or not state.is_world_process_zero:
+        if not found:
             return
-        told = {"meta": found["meta"], "ended": found["ended"], "run": _run(state)}
+        told = {**{name: value for name, value in found.items() if name != "tensors"}, "run": _run(state)}
         tensors = {name: value.contiguous() for name, value in found["tensors"].items()}
-        save_file(tensors, _folder(args, state) / FILE, {"state": json.dumps(told)})
+        _folder(args, state).mkdir(parents=True, exist_ok=True)  # another rank may be about to make it
+        save_file(tensors, _folder(args, state) / _file(args), {"state": json.dumps(told)})
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -137,7 +144,7 @@ class EarlyPruning(TrainerCallback):
         del args, state, control, kwargs
         self._release()
 
-    def _look(self, module: nn.Module, _args: object, kwargs: dict[str, Any], output: object) -> None:
+    def _look(self, module: nn.Module, kwargs: dict[str, Any], output: object) -> None:
         if module.training:
             found = logits_of(output)
             self._batch, self._output = kwargs, None if found is None else found.detach()
@@ -152,11 +159,9 @@ class EarlyPruning(TrainerCallback):
         """The state beside the checkpoint that the Trainer goes on from: it does not say which that is."""
         folders = [self._resume_from, args.resume_from_checkpoint, _folder(args, state)]
         for folder in (Path(each) for each in folders if isinstance(each, str | Path)):
-            if (folder / FILE).is_file():
-                with safe_open(folder / FILE, "pt") as file:
-                    told = json.loads(file.metadata()["state"])
-                    if told["run"] == _run(state):
-                        return {**told, "tensors": {name: file.get_tensor(name) for name in tuple(file.keys())}}
+            for path in (folder / _file(args), folder / FILE):  # this rank's own, or the first one's
+                if path.is_file() and (found := _read(path, _run(state))):
+                    return found
         looked = ", ".join(str(each) for each in folders if each)
         raise PruningError(
             f"EarlyPruning: training goes on from step {state.global_step}, but no {FILE} of that run and step is in "
@@ -169,7 +174,22 @@ def _folder(args: TrainingArguments, state: TrainerState) -> Path:
     return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
 
 
+def _file(args: TrainingArguments) -> str:
+    """Each rank has examples of its own."""
+    return FILE if not args.process_index else FILE.replace(".", f"-rank{args.process_index}.", 1)
+
+
+def _read(path: Path, run: str) -> dict[str, Any]:
+    """The state in a file; empty when it is of another run."""
+    with safe_open(path, "pt") as file:
+        told = json.loads(file.metadata()["state"])
+        if told["run"] != run:
+            return {}
+        return {**told, "tensors": {name: file.get_tensor(name) for name in tuple(file.keys())}}
+
+
 def _run(state: TrainerState) -> str:
-    """What tells a run and its step from others: everything that it has logged."""
-    told = json.dumps([state.global_step, state.log_history], sort_keys=True)
+    """What tells a run and its step from others, on every rank alike: what it has logged of its loss."""
+    rows = [[row.get(name) for name in _ALIKE] for row in state.log_history]
+    told = json.dumps([state.global_step, rows])
     return hashlib.sha256(told.encode()).hexdigest()

@@ -32,7 +32,7 @@ class _Moments:
         """Take in ``[N, C, ...]``."""
         dims = [dim for dim in range(x.ndim) if dim != 1]
         count = x.numel() // x.shape[1]
-        variance, mean = (each.double() for each in torch.var_mean(x, dims, correction=0))
+        variance, mean = torch.var_mean(x.double(), dims, correction=0)
         total = self.count + count
         away = mean - self.mean
         self.squares = self.squares + variance * count + away.square() * (self.count * count / total)

@@ -20,6 +20,7 @@ from secateurs.core import (
     TriggerState,
     all_finite,
     did_you_mean,
+    under,
 )
 from secateurs.procedures.early_pruning import PruneSettings, prune
 from secateurs.train import Seeds, TrainSettings, begin, observe, pack, train, unpack
@@ -50,20 +51,6 @@ class AutomaticRun:
     memory: TriggerState
     rows: list[dict[str, Any]]
     pruned: Moment | None = None
-
-    def watching(self) -> dict[str, float]:
-        """Seconds that each signal took, all in all: what the decision cost.
-
-        >>> AutomaticRun(..., ..., {}, [{"seconds/loss": 0.5}, {"seconds/loss": 0.25}]).watching()
-        {'loss': 0.75}
-        """
-        spent: dict[str, float] = {}
-        for row in self.rows:
-            for name, value in row.items():
-                if name.startswith("seconds/"):
-                    signal = name.removeprefix("seconds/")
-                    spent[signal] = spent.get(signal, 0.0) + value
-        return spent
 
     def pause(self) -> Paused:
         """All that the run goes on from; the tensors are its own, not copies."""
@@ -179,13 +166,9 @@ def _check_signals(trigger: Trigger, signals: Sequence[Signal]) -> None:
 
 def _go_on(run: AutomaticRun, paused: Paused) -> None:
     tensors, meta = paused
-    run.state = unpack(_under("state", tensors), meta["state"], run.state)
+    run.state = unpack(under("state", tensors), meta["state"], run.state)
     run.memory, run.rows = meta["memory"], list(meta["rows"])
     if meta["pruned"] is not None:
         run.pruned = Moment(meta["pruned"], run.state.moment.steps_per_epoch)
         run.watch = _only_loss(run.state)
-    run.watch.restore(_under("watch", tensors), meta["watch"])
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
+    run.watch.restore(under("watch", tensors), meta["watch"])

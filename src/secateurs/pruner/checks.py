@@ -14,17 +14,15 @@ from torch.optim import Optimizer
 from secateurs.core import (
     Predicts,
     PruningError,
-    ScoreFn,
     Signal,
     SignalError,
-    Spec,
     Task,
     Trigger,
     did_you_mean,
 )
 from secateurs.how import Enforcement, Mask
+from secateurs.how.channels.moving import moved_state
 from secateurs.pruner.wrappers import plain
-from secateurs.what import WITHOUT_EXAMPLES, check_score
 from secateurs.when import SIGNALS, EmpiricalFisherTrace, FisherTrace, GradientNorms, default_trigger
 
 
@@ -49,7 +47,7 @@ def check_optimizer(model: nn.Module, optimizer: object, names: Sequence[str]) -
         named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise PruningError(
             f"the optimizer does not hold {named}: build it from the parameters of this very model, or leave them out "
-            "with Unstructured(exclude=...)"
+            "with exclude=..., or freeze them"
         )
     for hook in optimizer._optimizer_step_post_hooks.values():
         if isinstance(getattr(hook, "__self__", None), Enforcement):
@@ -70,6 +68,15 @@ def warn_of_zeros(model: nn.Module, names: Sequence[str]) -> None:
             "without its mask; load the pruner's state_dict, too",
             stacklevel=3,
         )
+
+
+def check_movable(model: nn.Module, optimizer: Optimizer) -> None:
+    """What the optimiser remembers can be cut.
+
+    Raises:
+        PruningError: when it keeps tensors of which nobody knows what goes with a channel.
+    """
+    moved_state(optimizer, {p: (plain(name), p, {}) for name, p in model.named_parameters()})
 
 
 def check_counts(examples: int, per_class: int) -> None:
@@ -98,19 +105,6 @@ def check_parallel(model: nn.Module, wrapped: Sequence[nn.Module]) -> None:
             "decides for itself; if they train one network, pass the DistributedDataParallel model",
             stacklevel=3,
         )
-
-
-def needs_data(what: Spec | str | ScoreFn) -> bool:
-    """Whether the score needs data.
-
-    Raises:
-        PruningError: for an unknown score or option.
-    """
-    spec = Spec(what) if isinstance(what, str) else what
-    if not isinstance(spec, Spec):
-        return True
-    check_score(spec, "what")
-    return spec.name not in WITHOUT_EXAMPLES
 
 
 def trigger_for(when: Trigger | None, epochs: int | None) -> Trigger:

@@ -1,60 +1,101 @@
-"""The mask that pruning now would give, and whether the guard lets it pass."""
+"""What pruning now would leave, and whether the guard lets it pass."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, Task, generator_for
-from secateurs.how import Mask, apply
-from secateurs.pruner.costs import costs_of, multiply_adds
+from secateurs.core import PruningError, Task
+from secateurs.pruner.checks import check_movable
+from secateurs.pruner.costs import multiply_adds
+from secateurs.pruner.measuring import Measuring
+from secateurs.pruner.outcome import How, Outcome, Scene, What
 from secateurs.pruner.ranks import Ranks
-from secateurs.pruner.unstructured import How
-from secateurs.pruner.wrappers import laid_on, plain
-from secateurs.what import score
+from secateurs.pruner.renewing import check_same, check_state
+from secateurs.pruner.targets import Flops
+from secateurs.pruner.wrappers import undisturbed
 
 Guard = Callable[[nn.Module], bool]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How a mask is found: what is scored and how much of it stays."""
+    """How it is found: what is scored and how much of it stays."""
 
-    what: str | Spec | ScoreFn
+    what: What
     how: How
     task: Task
     ranks: Ranks
     seed: int
-    needs_data: bool
+    per_class: int
 
-    def mask(self, model: nn.Module, batches: Sequence[Batch]) -> tuple[Mask, dict[str, int] | None]:
-        """The mask by the parameters' plain names, the same on all ranks; the model is left untouched.
+    @property
+    def needs_data(self) -> bool:
+        """Whether the score sees examples."""
+        return self.how.needs_data(self.what)
 
-        Beside it, where there are examples, in how many multiply-adds each weight takes part.
+    def rehearse(self, model: nn.Module, optimizer: Optimizer, measuring: Measuring) -> None:
+        """Refuse after an epoch what would fail at the moment of pruning.
+
+        Raises:
+            PruningError: when the model cannot be pruned so, or the optimiser not go on.
+        """
+        if self.how.cuts:
+            check_movable(model, optimizer)
+        self.how.rehearse(self._scene(model, measuring))
+
+    def check_target(self, model: nn.Module, measuring: Measuring) -> None:
+        """Refuse before training a share of the multiply-adds that cannot be reached, where examples are given.
+
+        Raises:
+            PruningError: when it cannot.
+        """
+        if isinstance(getattr(self.how, "target", None), Flops):
+            with undisturbed(model):
+                self.how.rehearse(self._scene(model, measuring))
+
+    def outcome(self, model: nn.Module, measuring: Measuring) -> Outcome:
+        """What is left, the same on all ranks; the model is left untouched.
 
         Raises:
             PruningError: when the score needs examples and there are none.
         """
-        if self.needs_data and not batches:
+        scene = self._scene(model, measuring)
+        if self.needs_data and not scene.batches:
             raise PruningError("the score needs examples, and none was seen yet: step() shows them, or give data=")
-        names, generator = self.how.names(model), generator_for("pruning", self.seed)
-        times = multiply_adds(model, self.task, batches[0]) if batches else None
-        costs = costs_of(model, names, times)
+        return self.how.find(scene)
 
-        def scored(mask: Mask | None) -> Scores:
-            within = None if mask is None else laid_on(model, mask)
-            found = score(self.what, model, self.task, batches, names=names, mask=within, generator=generator)
-            return {plain(name): each for name, each in self.ranks.mean_scores(found).items()}
-
-        return self.ranks.share(self.how.find(scored, costs)), times
-
-    def passes(self, guard: Guard | None, model: nn.Module, mask: Mask) -> bool:
+    def passes(self, guard: Guard | None, model: nn.Module, outcome: Outcome) -> bool:
         """Whether the guards of all ranks agree with a pruned copy."""
-        if guard is None:
-            return True
-        rehearsed = copy.deepcopy(model)
-        apply(rehearsed, laid_on(rehearsed, mask))
-        return self.ranks.all_agree(bool(guard(rehearsed)))
+        return guard is None or self.ranks.all_agree(bool(guard(outcome.pruned_copy(model))))
+
+    def restored(
+        self,
+        now: Outcome | None,
+        model: nn.Module,
+        optimizer: Optimizer,
+        tensors: Mapping[str, Tensor],
+        meta: Mapping[str, Any],
+    ) -> Outcome | None:
+        """What a pruner's state says is left; None: it was not pruned. ``now`` is what is left here already.
+
+        Raises:
+            PruningError: when it does not fit the model, channels that it needs are gone, or the order is wrong.
+        """
+        if self.how.cuts and now is not None:
+            check_same(now, tensors)
+            return now
+        if meta["outcome"] is None:
+            return None
+        if self.how.cuts:
+            check_state(optimizer)
+        return self.how.restore(tensors, meta["outcome"], model, self.task)
+
+    def _scene(self, model: nn.Module, measuring: Measuring) -> Scene:
+        batches = measuring.to_score(self.per_class)
+        times = multiply_adds(model, self.task, batches[0]) if batches else None
+        return Scene(model, self.task, self.what, batches, measuring.usual, times, self.ranks, self.seed)

@@ -39,6 +39,7 @@ def largest(
     >>> [kept.tolist() for kept in largest(scores, Flops(share=0.5), costs).values()]
     [[True, False, False], [True, False]]
     """
+    best = smallest(scores, target, costs, scope=scope, within=within)
     cost = target.cost(costs)
     allowed = target.allowed(cost.dense)
     sizes = {name: score.numel() for name, score in scores.items()}
@@ -48,13 +49,6 @@ def largest(
         mask = keep_top(scores, number / parts, scope=scope, within=within)
         return mask, cost.under(counts(mask)) <= allowed
 
-    best, met = at(first)
-    if not met:
-        smallest = target.told(cost.under(counts(best)), cost.dense)
-        raise PruningError(
-            f"target: {target} cannot be reached with these scores: with {best.kept} weight(s) left it is "
-            f"{smallest}, and {target.told(cost.fixed, cost.dense)} is not to be pruned"
-        )
     beyond = last + 1
     while beyond - first > 1:
         middle = (first + beyond) // 2
@@ -64,6 +58,32 @@ def largest(
         else:
             beyond = middle
     return best
+
+
+def smallest(
+    scores: Scores,
+    target: Target,
+    costs: Costs,
+    *,
+    scope: str = "global",
+    within: Mask | None = None,
+) -> Mask:
+    """The smallest mask with a weight left that :func:`~secateurs.how.keep_top` gives of these scores.
+
+    Raises:
+        PruningError: when it does not meet the target.
+    """
+    cost = target.cost(costs)
+    sizes = {name: score.numel() for name, score in scores.items()}
+    parts, first, _ = _range(sizes, scope, None if within is None else counts(within))
+    mask = keep_top(scores, first / parts, scope=scope, within=within)
+    left = cost.under(counts(mask))
+    if left > target.allowed(cost.dense):
+        raise PruningError(
+            f"target: {target} cannot be reached: with {mask.kept} weight(s) left it is "
+            f"{target.told(left, cost.dense)}, and {target.told(cost.fixed, cost.dense)} is not to be pruned"
+        )
+    return mask
 
 
 def _range(sizes: Mapping[str, int], scope: str, alive: Mapping[str, int] | None) -> tuple[int, int, int]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from secateurs.core import Moment, Trigger, TriggerState
-from secateurs.how import Mask
 from secateurs.pruner.clock import Clock
 from secateurs.pruner.event import PruneEvent
-from secateurs.when import explain
+from secateurs.pruner.outcome import Outcome
+from secateurs.when import describe, explain
 
 
 @dataclass
@@ -23,7 +23,6 @@ class Progress:
         decision: what it remembers; None before the first measurement.
         fired: when it fired.
         event: what came of it.
-        times: in how many multiply-adds each weight takes part, where that was measured.
     """
 
     trigger: Trigger
@@ -32,13 +31,19 @@ class Progress:
     log: list[tuple[Moment, dict[str, Any]]] = field(default_factory=list)
     fired: Moment | None = None
     event: PruneEvent | None = None
-    times: dict[str, int] | None = None
 
     def decide(self, moment: Moment, values: Mapping[str, Any]) -> bool:
         """Ask the trigger; its first True decides."""
         decision = self.trigger.init() if self.decision is None else self.decision
         self.decision, fired = self.trigger.update(decision, moment, values)
         return fired
+
+    def end(self, moment: Moment, outcome: Outcome | None, why: str | None = None) -> None:
+        """It was pruned; without an outcome, it would have been."""
+        mask, keep = (None, None) if outcome is None else (outcome.mask, outcome.keep)
+        self.event = PruneEvent(
+            moment, self.fired or moment, outcome is not None, mask, self.why() if why is None else why, keep
+        )
 
     def why(self) -> str:
         """Why the trigger fired, or what it waits for."""
@@ -53,35 +58,38 @@ class Progress:
                 f"no epoch has ended after {self.clock.steps} steps, and nothing was measured yet: call epoch_end() at "
                 "the end of each epoch"
             )
-        told = f"not pruned after {self.clock.epochs} epochs: {self.trigger} "
+        told = f"not pruned after {self.clock.epochs} epochs: the trigger ({describe(self.trigger)}) "
         if self.fired is not None:
             return f"{told}fired at epoch {self.fired.epoch}, the guard has said no since; why: {self.why()}"
         return f'{told}{self.why()}; to have it fire in any case, bound it: no_later_than(trigger, "30ep")'
 
+    def take(self, other: Progress) -> None:
+        """Stand where ``other`` does; the clock stays the same object."""
+        self.clock.restore(other.clock.state())
+        for name in ("decision", "log", "fired", "event"):
+            setattr(self, name, getattr(other, name))
+
     def to_json(self) -> dict[str, Any]:
-        """As JSON; the event without its mask."""
+        """As JSON; the event without what is left."""
         event = self.event
         return {
             "clock": self.clock.state(),
             "decision": copy.deepcopy(self.decision),
             "log": [[moment.steps, dict(values)] for moment, values in self.log],
             "fired": None if self.fired is None else self.fired.steps,
-            "event": None if event is None else {"moment": event.moment.steps, "acted": event.acted},
-            "times": self.times,
+            "event": None if event is None else {"moment": event.moment.steps, "acted": event.acted, "why": event.why},
         }
 
     @classmethod
-    def from_json(cls, trigger: Trigger, meta: Mapping[str, Any], mask: Mask | None) -> Progress:
-        """What :meth:`to_json` gave; ``mask`` is the event's."""
+    def from_json(cls, trigger: Trigger, meta: Mapping[str, Any], outcome: Outcome | None) -> Progress:
+        """What :meth:`to_json` gave; ``outcome`` is the event's."""
         progress = cls(trigger, decision=copy.deepcopy(meta["decision"]))
         progress.clock.restore(meta["clock"])
         length = meta["clock"]["steps_per_epoch"]
         progress.log = [(Moment(steps, length), dict(values)) for steps, values in meta["log"]]
-        progress.times = meta["times"]
         if meta["fired"] is not None:
             progress.fired = Moment(meta["fired"], length)
         if progress.fired is not None and meta["event"] is not None:
-            told = meta["event"]
-            moment = Moment(told["moment"], length)
-            progress.event = PruneEvent(moment, progress.fired, told["acted"], mask, progress.why())
+            # Why it was is what its trigger has said: this one may be another.
+            progress.end(Moment(meta["event"]["moment"], length), outcome, meta["event"]["why"])
         return progress

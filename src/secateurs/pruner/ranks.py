@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from secateurs.core import PruningError, Scores
+from secateurs.core import Keep, PruningError
 from secateurs.how import Mask
 from secateurs.pruner.wrappers import device_of
 
@@ -51,10 +52,10 @@ class Ranks:
         named = zip(shared.items(), means, strict=True)
         return {**row, **{n: mean.tolist() if isinstance(old, list) else mean.item() for (n, old), mean in named}}
 
-    def mean_scores(self, scores: Scores) -> Scores:
+    def mean_scores(self, scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Mean over the ranks of the scores, each of which saw its own examples."""
         if self.size == 1:
-            return scores
+            return dict(scores)
         return {name: self._sum(score.clone()) / self.size for name, score in scores.items()}
 
     def agree(self, yes: bool) -> bool:
@@ -69,10 +70,25 @@ class Ranks:
         """Rank 0's mask."""
         if self.size == 1:
             return mask
-        shapes = {name: kept.shape for name, kept in mask.items()}
-        flags = self._from_first(torch.cat([kept.flatten() for kept in mask.values()]).to(torch.uint8))
-        parts = flags.split([shape.numel() for shape in shapes.values()])
-        return Mask({name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)})
+        return Mask(self._flags_of_first(mask))
+
+    def share_keep(self, keep: Keep) -> Keep:
+        """Rank 0's choice of channels."""
+        return keep if self.size == 1 else Keep(keep.groups, self._flags_of_first(keep))
+
+    def warn_of_another(self, rank: int) -> None:
+        """Warn when the examples that are taken up are those of another rank."""
+        if self.size > 1 and rank != self.rank:
+            warnings.warn(
+                f"EarlyPruner: rank {self.rank} goes on from the state of rank {rank}, and measures on its examples: a "
+                "run that is to go on to the same bits stores and loads each rank's own state_dict()",
+                stacklevel=3,
+            )
+
+    def _flags_of_first(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        flags = self._from_first(torch.cat([kept.flatten() for kept in own.values()]).to(torch.uint8)).bool()
+        parts = flags.split([kept.numel() for kept in own.values()])
+        return {name: part.view(kept.shape) for (name, kept), part in zip(own.items(), parts, strict=True)}
 
     def _check_alike(self, told: str) -> None:
         number = zlib.crc32(told.encode())

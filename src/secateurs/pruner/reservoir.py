@@ -81,6 +81,11 @@ class Reservoir:
         chosen = [(labels == label).nonzero().flatten()[:per_class] for label in labels.unique()]
         return (self._at(order[torch.cat(chosen)]),)
 
+    def repeated(self, size: int) -> Batch:
+        """A batch of ``size`` of the examples, which come round again where they are too few."""
+        order = self._order()
+        return self._at(order[torch.arange(size) % len(order)])
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The sample and where its random numbers stand, as tensors and JSON."""
         tensors = {"generator": self._generator.get_state()}

@@ -8,16 +8,18 @@ from math import inf
 
 from secateurs.core import PruningError
 from secateurs.pruner.costs import Cost, Costs
+from secateurs.pruner.saved import ChannelSavings
 
 
 @dataclass(frozen=True)
 class Size:
-    """The network's file: all parameters, the pruned layers in compressed sparse rows, takes at most ``mebibytes``.
+    """The network's file takes at most ``mebibytes``: all parameters, of a mask in compressed sparse rows.
 
-    A layer of shape [rows, ...] takes kept * (bytes of a weight + 4) + (rows + 1) * 4 bytes: values as
-    they are stored, 32-bit column indices and row pointers. What is not pruned is
-    stored dense; buffers are not counted. Above a density of a half (float32) sparse rows take more than the dense
-    layer. 1 MiB is 2^20 bytes.
+    With channels removed it is what the parameters that are left take, dense. Under a mask a layer of shape
+    [rows, ...] takes kept * (bytes of a weight + 4) + (rows + 1) * 4 bytes: values as they are
+    stored, 32-bit column indices and row pointers; what is not pruned is stored dense, and above a
+    density of a half (float32) sparse rows take more than the dense layer. Buffers are not counted. 1 MiB
+    is 2^20 bytes.
 
     Raises:
         PruningError: when it is no positive number.
@@ -37,11 +39,15 @@ class Size:
         """Bytes."""
         return costs.bytes
 
-    def allowed(self, dense: int) -> Fraction:  # noqa: ARG002
+    def of(self, savings: ChannelSavings) -> int:
+        """Bytes with channels removed."""
+        return savings.bytes
+
+    def allowed(self, dense: float) -> Fraction:  # noqa: ARG002
         """In bytes."""
         return Fraction(repr(float(self.mebibytes))) * 2**20
 
-    def told(self, value: float, dense: int) -> str:  # noqa: ARG002
+    def told(self, value: float, dense: float) -> str:  # noqa: ARG002
         """In mebibytes."""
         return f"{value / 2**20:.6g} MiB"
 
@@ -67,11 +73,12 @@ class Size:
 
 @dataclass(frozen=True)
 class Flops:
-    """The kept weights' multiply-adds are at most the share ``share`` of the dense network's.
+    """The multiply-adds of what is left are at most the share ``share`` of the dense network's.
 
     Counted for one example over all Linear and Conv layers, as
-    :func:`~secateurs.pruner.costs.multiply_adds` says; layers that are not pruned count in full. It is
-    what hardware that skips zeros would have to do: on other hardware a mask saves no time.
+    :func:`~secateurs.pruner.costs.multiply_adds` says; layers that are not pruned count in full. With
+    channels removed, it is what is left to do. Of a mask, it is what hardware that skips zeros would
+    have to do: on other hardware a mask saves no time.
 
     Raises:
         PruningError: when the share lies outside (0, 1).
@@ -99,15 +106,28 @@ class Flops:
         if uncalled := [name for name, times in cost.each.items() if not times]:
             raise PruningError(
                 f"target: Flops: a forward pass does not call the layer of {', '.join(uncalled)}: its multiply-adds "
-                "are not known; leave it out with Unstructured(exclude=...)"
+                "are not known; leave it out with exclude=..."
             )
         return cost
 
-    def allowed(self, dense: int) -> Fraction:
-        """In multiply-adds."""
-        return Fraction(repr(float(self.share))) * dense
+    def of(self, savings: ChannelSavings) -> int:
+        """Multiply-adds with channels removed.
 
-    def told(self, value: float, dense: int) -> str:
+        Raises:
+            PruningError: when those of a layer that is cut are not known.
+        """
+        if savings.multiply_adds is None:
+            raise PruningError(
+                "target: Flops: a forward pass does not call all the layers that would be cut (nn.MultiheadAttention "
+                "uses their weights itself): their multiply-adds are not known; leave them out with exclude=..."
+            )
+        return savings.multiply_adds
+
+    def allowed(self, dense: float) -> Fraction:
+        """In multiply-adds."""
+        return Fraction(repr(float(self.share))) * int(dense)
+
+    def told(self, value: float, dense: float) -> str:
         """As a share."""
         return f"{value / dense:.4%} of the multiply-adds"
 
@@ -119,11 +139,34 @@ class Flops:
 class Latency:
     """A forward pass takes at most ``milliseconds``: to be had by removing channels, never by a mask.
 
-    >>> Latency(milliseconds=5)
-    Latency(milliseconds=5)
+    Measured, on the device that trains: the median of several passes in evaluation mode, in the model's own
+    precision and uncompiled, over a batch as large as the loop's, of trial cuts on copies. Such medians differ by some
+    percent from run to run, so two runs with one seed may keep different numbers of channels; where
+    bits matter, give a density. On several ranks the first one's clock decides.
+
+    Raises:
+        PruningError: when it is no positive number.
+
+    >>> Latency(milliseconds=5).told(7.125, 10)
+    '7.12 ms'
     """
 
     milliseconds: float
+    reads_examples = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.milliseconds < inf:
+            raise PruningError(
+                f"target: Latency: expected a positive number of milliseconds, got {self.milliseconds!r}"
+            )
+
+    def allowed(self, dense: float) -> Fraction:  # noqa: ARG002
+        """In milliseconds."""
+        return Fraction(repr(float(self.milliseconds)))
+
+    def told(self, value: float, dense: float) -> str:  # noqa: ARG002
+        """In milliseconds."""
+        return f"{value:.3g} ms"
 
 
 Target = Size | Flops

@@ -4,50 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from secateurs.core import PruningError, Scores, did_you_mean, prunable
+from secateurs.core import PruningError, Scores, Spec, Task, did_you_mean, generator_for, prunable
 from secateurs.how import Mask, exponential, keep_in_steps, keep_top
 from secateurs.pruner.costs import Costs, costs_of
-from secateurs.pruner.largest import largest
-from secateurs.pruner.targets import Latency, Target
+from secateurs.pruner.largest import largest, smallest
+from secateurs.pruner.masked import Masked
+from secateurs.pruner.outcome import Scene, What
+from secateurs.pruner.targets import Flops, Latency, Target
+from secateurs.pruner.wrappers import laid_on, plain
+from secateurs.what import WITHOUT_EXAMPLES, check_score, score
 
 Scored = Callable[[Mask | None], Scores]
 """The scores of the network under a mask; None: of the dense one."""
 
 _A_TENTH = 0.1
-
-
-class How(Protocol):
-    """From scores to a mask."""
-
-    @property
-    def reads_examples(self) -> bool:
-        """Whether it needs costs that are measured with an example."""
-        ...
-
-    def names(self, model: nn.Module) -> list[str]:
-        """The parameters that it may prune.
-
-        Raises:
-            PruningError: when there are none, or it does not fit the model.
-        """
-        ...
-
-    def check(self, model: nn.Module) -> None:
-        """Refuse before training what can be seen to fail at the end of it.
-
-        Raises:
-            PruningError: when the model cannot be pruned so.
-        """
-        ...
-
-    def find(self, scored: Scored, costs: Costs) -> Mask:
-        """The mask, from as many scorings as it needs; each costs what the score costs."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +44,7 @@ class Unstructured:
 
     >>> from secateurs.pruner.costs import Cost
     >>> none = Costs(Cost(0, 0, {}), None)
-    >>> Unstructured(0.5).find(lambda mask: {"weight": torch.tensor([3.0, 1.0, 2.0, 4.0])}, none)["weight"].tolist()
+    >>> Unstructured(0.5).choose(lambda mask: {"weight": torch.tensor([3.0, 1.0, 2.0, 4.0])}, none)["weight"].tolist()
     [True, False, False, True]
     """
 
@@ -78,6 +53,9 @@ class Unstructured:
     steps: int = 1
     exclude: tuple[str, ...] = ()
     target: Target | None = None
+
+    default_score: ClassVar[str] = "magnitude"
+    cuts: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if isinstance(self.target, Latency):
@@ -128,7 +106,47 @@ class Unstructured:
         if self.target is not None:
             self.target.check(costs_of(model, names))
 
-    def find(self, scored: Scored, costs: Costs) -> Mask:
+    def needs_data(self, what: What) -> bool:
+        """Whether the score looks at examples."""
+        spec = Spec(what) if isinstance(what, str) else what
+        if not isinstance(spec, Spec):
+            return True
+        check_score(spec, "what")
+        return spec.name not in WITHOUT_EXAMPLES
+
+    def rehearse(self, scene: Scene) -> None:
+        """See whether some scores reach the share of the multiply-adds, which are known with an example only.
+
+        Raises:
+            PruningError: when none do.
+        """
+        if not isinstance(self.target, Flops) or not isinstance(self.scope, str) or scene.times is None:
+            return
+        costs = costs_of(scene.model, self.names(scene.model), scene.times)
+        each = self.target.cost(costs).each
+        cheapest = min(each, key=lambda name: each[name])
+        own = {plain(name): p for name, p in scene.model.named_parameters(remove_duplicate=False)}
+        best = {name: torch.full(own[name].shape, float(name == cheapest)) for name in each}
+        smallest(best, self.target, costs, scope=self.scope)
+
+    def find(self, scene: Scene) -> Masked:
+        """The best weights, by plain names; the scores are those of all ranks."""
+        model, names, generator = scene.model, self.names(scene.model), generator_for("pruning", scene.seed)
+
+        def scored(mask: Mask | None) -> Scores:
+            within = None if mask is None else laid_on(model, mask)
+            what: Any = scene.what
+            found = score(what, model, scene.task, scene.batches, names=names, mask=within, generator=generator)
+            return {plain(name): each for name, each in scene.ranks.mean_scores(found).items()}
+
+        mask = self.choose(scored, costs_of(model, names, scene.times))
+        return Masked(scene.ranks.share(mask), scene.times)
+
+    def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], model: nn.Module, task: Task) -> Masked:  # noqa: ARG002
+        """What a state holds."""
+        return Masked.from_state(tensors, meta)
+
+    def choose(self, scored: Scored, costs: Costs) -> Mask:
         """The mask of the best weights; several steps score what is left of the one before."""
         if self.target is None or not isinstance(self.scope, str):
             density = _A_TENTH if self.density is None else self.density

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
+
+from secateurs.core import Keep
 
 _COMPILED = "_orig_mod"
 
@@ -50,6 +53,32 @@ def laid_on(model: nn.Module, mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``mask`` with the names that its parameters bear in ``model``; a name that is not there stays as it is."""
     names = {plain(name): name for name, _ in model.named_parameters(remove_duplicate=False)}
     return {names.get(name, name): kept for name, kept in mask.items()}
+
+
+def keep_laid_on(model: nn.Module, keep: Keep) -> Keep:
+    """``keep``, of plain names, with those that modules and parameters bear in ``model``."""
+    tensors = {plain(name): name for name, _ in (*model.named_parameters(), *model.named_buffers())}
+    modules = {plain(name): name for name, _ in model.named_modules()}
+    return _renamed(keep, lambda name: tensors.get(name, name), lambda name: modules.get(name, name))
+
+
+def plain_keep(keep: Keep) -> Keep:
+    """``keep`` without the marks of compiled parts."""
+    return _renamed(keep, plain, plain)
+
+
+def _renamed(keep: Keep, tensor: Callable[[str], str], module: Callable[[str], str]) -> Keep:
+    groups = [
+        replace(
+            group,
+            name=module(group.name),
+            members=tuple(replace(member, name=tensor(member.name)) for member in group.members),
+            paddings=tuple(replace(padding, name=module(padding.name)) for padding in group.paddings),
+            weights={tensor(name): shape for name, shape in group.weights.items()},
+        )
+        for group in keep.groups
+    ]
+    return Keep(groups, {group.name: keep[old.name] for group, old in zip(groups, keep.groups, strict=True)})
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -12,6 +12,12 @@ from secateurs.report.regret import FEW_SEEDS, TriggerResult
 from secateurs.report.sentences import bounds
 from secateurs.report.words import NOTHING, number_of, percent, plural, signed
 
+TIME = (
+    "seconds spent on signals, the untrained network's included, as a share of the seconds of the dense run's "
+    "training, which are those of its epochs with their validation and without the time of any signal."
+)
+"""What a share of time is."""
+
 RANKS = (
     "Rank correlation (Spearman, from inverse -1 to same order +1): for each seed, the signal at the moments of the "
     "grid against the accuracy of the networks pruned there, the untrained network left out; "
@@ -62,7 +68,7 @@ def choice_cell(result: TriggerResult) -> str:
 
 
 def share_cell(value: float | None) -> str:
-    """A share of a dense run's time, in percent.
+    """A share of the time of a dense run's training, in percent.
 
     >>> share_cell(0.123).replace("\N{NO-BREAK SPACE}", " "), share_cell(0.0001), share_cell(0.0), share_cell(None)
     ('12 %', '< 0.1\xa0%', 'none', '–')
@@ -76,7 +82,7 @@ def share_cell(value: float | None) -> str:
 
 
 def signal_share(findings: Findings, signal: str) -> str:
-    """What share of a dense run's time went into measuring a signal."""
+    """The time that measuring a signal took, as a share of that of a dense run's training."""
     return share_cell(share(findings, signal))
 
 

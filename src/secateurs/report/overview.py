@@ -30,7 +30,7 @@ def loss(findings: Findings) -> Spread | None:
 
 
 def share(findings: Findings, signal: str) -> float | None:
-    """What share of a dense run's seconds went into measuring ``signal``; None when it is not known."""
+    """Seconds that ``signal`` took per second of a dense run's training; None when it is not known."""
     return seconds_share(findings.dense_runs, [signal])
 
 

@@ -24,6 +24,12 @@ REGRET = (
     "Cost: the dense network's test accuracy minus the pruned one's."
 )
 
+BOOTSTRAP = (
+    "A 95 % bootstrap interval over few seeds covers less than it says: over 5 about 83 % in simulation, over 10 about "
+    "90 %."
+)
+"""What must be said of intervals over seeds, be they five or more."""
+
 
 def heading(findings: Findings) -> str:
     """The setting and how much of the network is removed."""
@@ -169,7 +175,7 @@ def regret_note(findings: Findings) -> str:
     count = len(findings.seeds)
     if count < 2:
         return "One seed only: the best moment is judged on the other seeds, so a regret needs at least two seeds."
-    return f"{REGRET} {FEW}" if count < FEW_SEEDS else REGRET
+    return f"{REGRET} {FEW if count < FEW_SEEDS else BOOTSTRAP}"
 
 
 def fit_sentence(findings: Findings) -> str:

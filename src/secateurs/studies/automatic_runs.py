@@ -9,23 +9,19 @@ from secateurs.core import Spec, Trigger
 from secateurs.how import Mask
 from secateurs.jobs import Context, Entry, job
 from secateurs.procedures import AutomaticRun, automatic_pruning, mask_facts
-from secateurs.studies.runs import final_numbers, load_data, located
-from secateurs.studies.schema import DataPart, ModelPart, PruneRecipe, SignalPart
+from secateurs.studies.runs import RunConfig, final_numbers, load_data, located
+from secateurs.studies.schema import PruneRecipe, SignalPart
 from secateurs.studies.schema.common import TriggerPart
-from secateurs.train import Seeds, Settings, TrainSettings, pack
+from secateurs.train import TrainSettings, pack
 from secateurs.when import signal_of, trigger_of
 
 
-class AutomaticConfig(Settings):
+class AutomaticConfig(RunConfig):
     """Everything that a run which prunes itself follows from.
 
     ``rule`` is the trigger written out: it is in the key, so that a default that changes never meets old results.
     """
 
-    model: ModelPart
-    data: DataPart
-    train: TrainSettings
-    seeds: Seeds
     prune: PruneRecipe
     signals: tuple[SignalPart, ...]
     trigger: TriggerPart

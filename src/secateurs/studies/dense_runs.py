@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from secateurs.core import under
 from secateurs.jobs import Context, Entry, job
 from secateurs.studies.runs import RunConfig, final_numbers, load_data, located, one_epoch
 from secateurs.studies.schema import SignalPart
@@ -40,8 +41,8 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
         ctx.log(watch.rows[-1])
     else:
         tensors, meta = ctx.restored
-        state = unpack(_under("state", tensors), meta["state"], state)
-        watch.restore(_under("watch", tensors), meta["watch"])
+        state = unpack(under("state", tensors), meta["state"], state)
+        watch.restore(under("watch", tensors), meta["watch"])
         checkpoints = meta["checkpoints"]
 
     def keep() -> None:
@@ -61,7 +62,3 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
     if state.diverged is None:
         keep()
     return final_numbers(state, data) | {"checkpoints": checkpoints, "steps_per_epoch": state.moment.steps_per_epoch}
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from secateurs.core import Batch, StoreError
+from secateurs.core import Batch, StoreError, under
 from secateurs.how import Mask
 from secateurs.jobs import Entry, Store
 from secateurs.jobs.files import write_tensors, writing
@@ -80,8 +80,7 @@ def mask_of(entry: Entry) -> Mask | None:
 
 def _part(entry: Entry, name: str) -> dict[str, torch.Tensor]:
     """One part of the final training state, by the names that it has there."""
-    tensors = entry.tensors("final").items()
-    return {path.removeprefix(f"{name}/"): value for path, value in tensors if path.startswith(f"{name}/")}
+    return under(name, entry.tensors("final"))
 
 
 def saved_by(plan: AutomaticPlan, mask: Mask) -> dict[str, float]:

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from secateurs.core import RecipeError, Spec, Trigger, did_you_mean
@@ -15,11 +14,13 @@ from secateurs.studies.faults import lines
 from secateurs.studies.recipe import parse_overrides
 from secateurs.studies.schema import EarlyPeriods
 from secateurs.studies.schema.common import TriggerPart
+from secateurs.studies.yaml_text import read_yaml
 from secateurs.train import Settings
-from secateurs.when import SIGNALS, TRIGGERS, At, signal_of
+from secateurs.when import SIGNALS, TRIGGERS, At, describe, signal_of
 from secateurs.when.combine import Together
 
 DEFAULT = "default"
+_FORMS = "write 'peak signal=loss patience=3', or a mapping as in a recipe, '{name: peak, signal: loss, patience: 3}'"
 
 
 class _Chosen(Settings):
@@ -32,22 +33,22 @@ def named_trigger(text: str | None, recipe: EarlyPeriods) -> tuple[str, Spec]:
     Args:
         text: one of the recipe's triggers by its name; or a name from ``TRIGGERS``, alone or with
             options (``"peak signal=kl_uniform patience=3"``), or a mapping as in a recipe
-            (``"{name: below, signal: loss, threshold: 0.5}"``); None: the documented default.
+            (``"{name: below, signal: loss, threshold: 0.5}"``); None: ``"default"``, which is the recipe's
+            own trigger of that name if it has one, else the documented default.
         recipe: whose triggers have names.
 
     Raises:
         RecipeError: when there is no such trigger, or its options are not its own.
     """
-    if text is None:
-        text = DEFAULT
-    elif text in recipe.triggers:
+    text = DEFAULT if text is None else text
+    if text in recipe.triggers:
         return text, recipe.triggers[text]
     given = _read(text)
-    if given.get("name") not in TRIGGERS:
-        known = {*recipe.triggers, *TRIGGERS}
-        raise RecipeError(f"trigger {text!r}: unknown name{did_you_mean(str(given.get('name', text)), known)}")
+    name = str(given.get("name", text))
+    if name not in TRIGGERS:
+        raise RecipeError(f"trigger {text!r}: unknown name{did_you_mean(name, {*recipe.triggers, *TRIGGERS})}")
     try:
-        return str(given["name"]), _Chosen.model_validate({"trigger": given}).trigger
+        return name, _Chosen.model_validate({"trigger": given}).trigger
     except ValidationError as error:
         faults = [f"trigger {text!r}: {re.sub(r'^trigger[.:] *', '', line)}" for line in lines(error, _Chosen)]
         raise RecipeError("\n".join(faults)) from None
@@ -57,14 +58,13 @@ def _read(text: str) -> Mapping[str, Any]:
     """``peak patience=3``, or ``{name: peak, patience: 3}``."""
     try:
         if text.lstrip().startswith("{"):
-            mapping = yaml.safe_load(text)
+            mapping = read_yaml(text, f"trigger {text!r}")
             return mapping if isinstance(mapping, dict) else {}
         words = shlex.split(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise RecipeError(
-            f"trigger {text!r}: not understood ({getattr(error, 'problem', error)}): write "
-            "'peak signal=loss patience=3', or a mapping as in a recipe, '{name: peak, signal: loss, patience: 3}'"
-        ) from None
+    except RecipeError as error:
+        raise RecipeError(f"{error}: {_FORMS}") from None
+    except ValueError as error:
+        raise RecipeError(f"trigger {text!r}: not understood ({error}): {_FORMS}") from None
     options = [word for word in words[1:] if "=" in word]
     if not words or len(options) < len(words) - 1:
         return {"name": text}
@@ -90,7 +90,7 @@ def signals_for(rule: Trigger, recipe: EarlyPeriods, every: bool) -> tuple[Spec,
         if layerwise or need not in {**by_default, **listed}:
             known = {*by_default, *listed} - {need}
             told = "has one value a layer, triggers read one" if layerwise else "does not exist"
-            raise RecipeError(f"trigger {rule}: the signal {need!r} {told}{did_you_mean(need, known)}")
+            raise RecipeError(f"trigger {describe(rule)!r}: the signal {need!r} {told}{did_you_mean(need, known)}")
         found[need] = listed.get(need, by_default.get(need, Spec(need)))
     return tuple(found.values())
 
@@ -121,16 +121,3 @@ def moments_of(trigger: Trigger) -> Iterator[str | int]:
     elif isinstance(trigger, Together):
         for inner in trigger.triggers:
             yield from moments_of(inner)
-
-
-def in_words(trigger: Trigger) -> str:
-    """A trigger written out for a person.
-
-    >>> from secateurs.when import Below, no_later_than
-    >>> in_words(no_later_than(Below("loss", 0.5), "5ep"))
-    "Below(signal='loss', threshold=0.5, patience=1, warm_up=1), or At(moment='5ep')"
-    """
-    if not isinstance(trigger, Together):
-        return repr(trigger)
-    inner = [f"({in_words(each)})" if isinstance(each, Together) else in_words(each) for each in trigger.triggers]
-    return (", or " if trigger.required == 1 else ", and ").join(inner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from secateurs.core import RecipeError
 
@@ -13,7 +14,8 @@ def read_yaml(text: str, where: str) -> Any:
     """The data that ``text`` says; ``where`` it stands is for messages.
 
     Raises:
-        RecipeError: with the line, for what is not valid YAML; so are two equal keys, of which the last would count.
+        RecipeError: with the line, for what is not valid YAML; so are two equal keys, of which the last would count,
+            and data that hold themselves.
 
     >>> read_yaml("train: {lr: 0.1, epochs: 4}", "recipe mine")
     {'train': {'lr': 0.1, 'epochs': 4}}
@@ -22,19 +24,51 @@ def read_yaml(text: str, where: str) -> Any:
     ...
     secateurs.core.errors.RecipeError: recipe mine, line 2: not valid YAML: key 'lr' stands on line 1 already: ...
     """
-    loader = _EachKeyOnce(text)
     try:
-        return loader.get_single_data()
+        return _PlainLoader(text).get_single_data()
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        told = f"the character {chr(error.character)!r} is not allowed"
+        raise RecipeError(f"{where}, line {line}: not valid YAML: {told}") from None
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
-        line = f", line {place.line + 1}" if place else ""
-        raise RecipeError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
-    finally:
-        loader.dispose()
+        at = f", line {place.line + 1}" if place else ""
+        raise RecipeError(f"{where}{at}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    except RecursionError:
+        raise RecipeError(f"{where}: not valid YAML: nested too deeply") from None
 
 
-class _EachKeyOnce(yaml.SafeLoader):
-    """PyYAML's safe loader, which knows only plain data; of two equal keys it would silently take the last."""
+class _PlainLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, which knows only plain data, without what it takes silently or fails at.
+
+    Of two equal keys it would take the last; data may hold themselves; what is not of its kind, such as
+    the day 2020-13-45, ends in whatever Python says to it.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._open: list[str | None] = []
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in self._open:
+                told = f"*{event.anchor} stands inside of &{event.anchor}: data cannot hold themselves"
+                mark: Any = event.start_mark
+                raise yaml.MarkedYAMLError(problem=told, problem_mark=mark)
+            return super().compose_node(parent, index)
+        self._open.append(event.anchor)
+        node = super().compose_node(parent, index)
+        self._open.pop()
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+            told = f"{node.value!r} is no {node.tag.rpartition(':')[2]}; put text in quotes"
+            mark: Any = node.start_mark
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=mark) from None
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         # Here and not when the mapping is made: by then keys that were merged into it (<<) stand in it, too.

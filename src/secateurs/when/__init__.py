@@ -2,6 +2,7 @@
 
 from secateurs.when.bounds import reached_bound
 from secateurs.when.default import default_trigger, fine_tuning_trigger
+from secateurs.when.describe import describe
 from secateurs.when.explain import explain
 from secateurs.when.mask_distance import MaskDistance
 from secateurs.when.named import TRIGGERS, trigger_of
@@ -47,6 +48,7 @@ __all__ = [
     "all_of",
     "any_of",
     "default_trigger",
+    "describe",
     "early_bird_trigger",
     "early_crop_trigger",
     "explain",

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from secateurs.core import Log, Trigger
-from secateurs.when.combine import Together
+from secateurs.when.combine import At, Together
+
+
+def bounds_of(trigger: Together) -> tuple[tuple[Trigger, ...], tuple[At, ...]]:
+    """What a trigger made of others waits for, and what bounds it: upper bounds in an any-of, lower ones in an all-of.
+
+    A moment bounds only what reads signals: where there is nothing else, moments are what is waited for. So they are
+    where some of the triggers are enough, but not one.
+
+    >>> from secateurs.when import At, Peak, any_of
+    >>> bounds_of(any_of(Peak("loss"), At("5ep")))[1], bounds_of(any_of(At("3ep"), At("5ep")))[1]
+    ((At(moment='5ep'),), ())
+    """
+    if not trigger.needs or trigger.required not in (1, len(trigger.triggers)):
+        return trigger.triggers, ()
+    waits = tuple(each for each in trigger.triggers if not isinstance(each, At))
+    return waits, tuple(each for each in trigger.triggers if isinstance(each, At))
 
 
 def unbounded(trigger: Trigger) -> Trigger | None:
@@ -20,9 +36,12 @@ def unbounded(trigger: Trigger) -> Trigger | None:
         return None
     if not isinstance(trigger, Together):
         return trigger
-    # In an any-of what is time alone goes; in an all-of it holds the others back, and stays.
-    each = [(inner, unbounded(inner)) for inner in trigger.triggers]
-    left = [free or inner for inner, free in each if free is not None or trigger.required > 1]
+    waits, bounds = bounds_of(trigger)
+    each = [(inner, unbounded(inner)) for inner in waits]
+    if trigger.required == 1:
+        left = [free for _, free in each if free is not None]
+    else:  # what is time alone holds the others back, and stays
+        left = [*(free or inner for inner, free in each), *bounds]
     return left[0] if len(left) == 1 else Together(tuple(left), trigger.required)
 
 

@@ -22,6 +22,8 @@ class At:
     moment: str | int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.moment, str | int):
+            raise SignalError(f"{self}: a moment is written '12ep', '500it', '12ep50it' or 12")
         try:
             Moment.parse(self.moment, steps_per_epoch=1)
         except TrainingError as error:

@@ -9,6 +9,9 @@ from secateurs.when.triggers import Below
 _STILL = 0.04
 """Largest distance between masks that counts as none: a fifth of what masks of a tenth of the weights can have."""
 
+_WINDOW = 5
+"""Masks that are compared by default, one for each epoch: before there are so many the distance has no value."""
+
 
 def default_trigger(*, epochs: int) -> Trigger:
     """The trigger that is taken where none is named, for a network that starts from random weights.
@@ -17,6 +20,8 @@ def default_trigger(*, epochs: int) -> Trigger:
     movement, and on weights: among the masks of the last five epochs, each a tenth of all weights by magnitude, none
     differs from the newest in more than 4 % of the entries. It fires no earlier than after a fifth of the run and no
     later than after two fifths (rounded to whole epochs, at least one), since what remains must suffice to recover.
+    In runs of up to 13 epochs two fifths have passed when the window of five masks is full for the first time, or
+    sooner: there the default is that moment alone, and no signal is measured.
 
     It was chosen on seven of the settings of the recipe ``benchmarks/when``, by validation accuracy, before the other
     eight were looked at; what it loses on those stands in ``docs/studies.md``. It reads ``mask_distance`` with its
@@ -31,12 +36,16 @@ def default_trigger(*, epochs: int) -> Trigger:
     >>> trigger = default_trigger(epochs=80)
     >>> sorted(trigger.needs), trigger.triggers[1]
     (['mask_distance'], At(moment='32ep'))
+    >>> default_trigger(epochs=10)
+    At(moment='4ep')
     """
     if epochs < 2:
         raise SignalError(
             f"default_trigger: epochs must be at least 2, got {epochs!r}: in so short a run name a trigger of your own"
         )
     latest = max(1, (4 * epochs + 5) // 10)  # halves up
+    if latest <= _WINDOW:
+        return At(f"{latest}ep")
     earliest = max(1, (2 * epochs + 5) // 10)
     still = Below("mask_distance", _STILL, warm_up=0)
     return no_later_than(no_earlier_than(still, f"{earliest}ep"), f"{latest}ep")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from secateurs.core import Log, Moment, Trigger, TriggerState
+from secateurs.when.bounds import bounds_of
 from secateurs.when.combine import At, Together
+from secateurs.when.describe import describe, smoothed
 from secateurs.when.triggers import Below, Peak, Settled
+from secateurs.when.words import limit, moment_in_words, number, percent, threshold, times
 
 
 def explain(trigger: Trigger, log: Log) -> str:
     """Why ``trigger`` fired where it did in the run that ``log`` holds; or what it still waits for.
 
-    What stands in the log after the decision is not looked at. A trigger of a class that is not
-    from here is told with the last values of its signals.
+    Where a bound decided, the sentence begins with it ("no later than epoch 12: ..."). What stands in
+    the log after the decision is not looked at. A trigger of a class that is not from here is told
+    with the last values of its signals.
 
     >>> rows = [(Moment.parse(i, 10), {"kl_uniform": value}) for i, value in enumerate([9.0, 1.0, 3.0, 2.4, 2.1])]
     >>> explain(Peak("kl_uniform"), rows)
@@ -25,22 +29,29 @@ def explain(trigger: Trigger, log: Log) -> str:
     """
     if not log:
         return "has not fired: nothing was measured yet"
-    told = _judge(trigger, log)
-    return told.words if told.fired is not None else f"has not fired by {_epoch(log[-1][0])}: {told.words}"
+    fired, rows = _followed(trigger, log)
+    told = _judge(trigger, rows.log).whole
+    return told if fired is not None else f"has not fired by {moment_in_words(log[-1][0])}: {told}"
 
 
 @dataclass(frozen=True)
 class _Told:
     fired: int | None  # the row
     words: str
+    bounds: tuple[str, ...] = ()  # that did not decide
+
+    @property
+    def whole(self) -> str:
+        return f"{self.words} ({', '.join(self.bounds)})" if self.bounds else self.words
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """A log up to the decision, and the states that the trigger went through."""
+    """A log up to the decision, and the states that the trigger went through; whether more rows followed on it."""
 
     log: Log
     states: list[TriggerState]
+    past: bool
 
     def measured(self, signal: str) -> Iterator[tuple[Moment, float, TriggerState]]:
         """The measurements that counted, and the state after each."""
@@ -50,39 +61,57 @@ class _Rows:
                 yield moment, float(value), state
 
 
-def _judge(trigger: Trigger, log: Log) -> _Told:
+def _followed(trigger: Trigger, log: Log) -> tuple[int | None, _Rows]:
     state, states = trigger.init(), []
-    fired = None
     for row, (moment, values) in enumerate(log):
         state, now = trigger.update(state, moment, values)
         states.append(state)
         if now:
-            fired = row
-            break
-    rows = _Rows(log[: len(states)], states)
+            return row, _Rows(log[: row + 1], states, row + 1 < len(log))
+    return None, _Rows(log, states, past=False)
+
+
+def _judge(trigger: Trigger, log: Log) -> _Told:
+    fired, rows = _followed(trigger, log)
     if isinstance(trigger, Together):
-        return _Told(fired, _together(trigger, rows, fired is not None))
-    words = _WORDS.get(type(trigger), _other)(trigger, rows, fired is not None)
-    return _Told(fired, words)
+        return _together(trigger, rows.log, fired)
+    return _Told(fired, _WORDS.get(type(trigger), _other)(trigger, rows, fired is not None))
 
 
-def _together(trigger: Together, rows: _Rows, fired: bool) -> str:
-    """Of any-of, what fired, or what each waits for; of all-of, which have fired when, and what the others wait for."""
-    last = len(rows.log) - 1
-    inner = [(each, _judge(each, rows.log)) for each in trigger.triggers]
-    yes = [(each, told) for each, told in inner if told.fired is not None]
-    no = [_bracketed(each, told.words) for each, told in inner if told.fired is None]
-    words = []
-    for each, told in yes:
-        reached = f"the bound {each.moment} was reached" if isinstance(each, At) else _bracketed(each, told.words)
-        when = "" if told.fired is None or told.fired == last else f" (at {_epoch(rows.log[told.fired][0])})"
-        words.append(reached + when)
-    only_bounds = all(isinstance(each, At) for each, _ in yes)
-    if fired and (no == [] or not only_bounds):
-        return "; ".join(words)
-    if not fired and words:
-        return f"{'; '.join(words)}; but {'; '.join(no)}"
-    return "; ".join(words + no)
+def _together(trigger: Together, log: Log, fired: int | None) -> _Told:
+    """What fired, and when if before; what the others wait for, where it matters; the bound first if that decided."""
+    waits, bounds = bounds_of(trigger)
+    inner = [_judge(each, log) for each in waits]
+    alone = inner[0].bounds if len(inner) == 1 else ()
+    yes, no = [], []
+    for each, told in zip(waits, inner, strict=True):
+        words = told.words if len(inner) == 1 else f"({told.whole})" if isinstance(each, Together) else told.whole
+        if told.fired is None:
+            no.append(words)
+        else:
+            yes.append(words if told.fired == len(log) - 1 else f"{words}, at {moment_in_words(log[told.fired][0])}")
+    met, unmet = "; ".join(yes), "; ".join(no)
+    both = f"{met}; but {unmet}" if yes and no else met or unmet
+    if not bounds:
+        return _Told(fired, met if fired is not None else both, alone)
+    bound, reached = _tightest(trigger, bounds, log[-1][0])
+    if fired is None:
+        if no:
+            return _Told(fired, both, alone if reached else (*alone, bound))
+        return _Told(fired, f"{met}, but {bound}", alone)
+    by_bound = not yes if trigger.required == 1 else all(told.fired != fired for told in inner)
+    if by_bound:
+        return _Told(fired, f"{bound}: {met or unmet}", alone)
+    return _Told(fired, met, (*alone, bound) if reached else alone)
+
+
+def _tightest(trigger: Together, bounds: Sequence[At], now: Moment) -> tuple[str, bool]:
+    """The bound that counts, in words, and whether its moment has come."""
+    upper = trigger.required == 1
+    moments = {bound.moment: Moment.parse(bound.moment, now.steps_per_epoch) for bound in bounds}
+    tightest = (min if upper else max)(moments, key=lambda moment: moments[moment])
+    words = f"{'no later than' if upper else 'not before'} {moment_in_words(tightest)}"
+    return words, moments[tightest] <= now
 
 
 def _peak(trigger: Peak, rows: _Rows, fired: bool) -> str:
@@ -90,18 +119,23 @@ def _peak(trigger: Peak, rows: _Rows, fired: bool) -> str:
     if not seen:
         return _too_few(trigger.signal, rows, trigger.warm_up + trigger.smoothing)
     moment, _, state = next(each for each in reversed(seen) if each[2]["since"] == 0)
-    name = _smoothed(trigger)
+    name, best = smoothed(trigger), state["best"]
     if seen[-1][2]["since"] == 0:
-        return f"{name} is at its maximum still, {state['best']:.3g}"
+        return f"{name} is at its maximum still, {number(best)}"
     state = seen[-1][2]
     current = sum(state["window"]) / len(state["window"])
-    drop = (state["best"] - current) / abs(state["best"]) if state["best"] else math.copysign(math.inf, -current)
-    below = f"{_percent(drop)} below it" if current < state["best"] else "not below it"
-    stood = f"unbeaten for {_times(state['since'], 'measurement')}"
-    told = f"its maximum, {state['best']:.3g} at {_epoch(moment)}: {below}, {stood}"
+    if current == best:
+        below = "not below it"
+    elif best == 0:
+        below = f"{number(current)} now"
+    else:
+        drop = (best - current) / abs(best)
+        below = f"{percent(drop, *([trigger.min_drop] if drop < trigger.min_drop else []))} below it"
+    stood = f"unbeaten for {times(state['since'], 'measurement')}"
+    told = f"its maximum, {number(best)} at {moment_in_words(moment)}: {below}, {stood}"
     if fired:
         return f"{name} passed {told}"
-    wanted = f"{_percent(trigger.min_drop)} and {_times(trigger.patience, 'measurement')} are asked for"
+    wanted = f"{limit(trigger.min_drop)} and {times(trigger.patience, 'measurement')} are asked for"
     return f"{name} may have passed {told}, where {wanted}"
 
 
@@ -110,11 +144,11 @@ def _below(trigger: Below, rows: _Rows, fired: bool) -> str:
     if not seen:
         return _too_few(trigger.signal, rows, trigger.warm_up + 1)
     _, value, state = seen[-1]
-    under, over = _threshold(trigger.threshold)
-    shown = _told_apart(value, trigger.threshold)
+    under, over, edge = threshold(trigger.threshold)
+    shown = number(value, edge)
     if fired:
-        row = f", {_times(trigger.patience, 'measurement')} in a row" if trigger.patience > 1 else ""
-        return f"{trigger.signal} is {shown}, {under}{row}"
+        row = f", {times(trigger.patience, 'measurement')} in a row" if trigger.patience > 1 else ""
+        return f"{trigger.signal} {'was' if rows.past else 'is'} {shown}, {under}{row}"
     if state["run"]:
         return f"{trigger.signal}, {shown}, was {under}, but only {state['run']} of {trigger.patience} times in a row"
     return f"{trigger.signal}, {shown}, was {over}"
@@ -127,12 +161,13 @@ def _settled(trigger: Settled, rows: _Rows, fired: bool) -> str:
     before, (_, _, state) = seen[-2][2]["last"], seen[-1]
     now = state["last"]
     largest = max(abs(before), abs(now))
-    change = _percent(abs(now - before) / largest if largest else 0.0)
-    name, limit = _smoothed(trigger), f"at most {_percent(trigger.tolerance)}"
+    change = percent(abs(now - before) / largest if largest else 0.0, trigger.tolerance)
+    name, most = smoothed(trigger), f"at most {limit(trigger.tolerance)}"
     if fired:
-        return f"{name} has settled at {now:.3g}: it changed by {limit}, {_times(trigger.patience, 'time')} in a row"
-    row = f": {state['run']} of {trigger.patience} times in a row {limit}" if state["run"] else f", not {limit}"
-    return f"{name} has not settled: it changed by {change} to {now:.3g}{row}"
+        has, often = "had" if rows.past else "has", times(trigger.patience, "time")
+        return f"{name} {has} settled at {number(now)}: it changed by {most}, {often} in a row"
+    row = f": {state['run']} of {trigger.patience} times in a row {most}" if state["run"] else f", not {most}"
+    return f"{name} has not settled: it changed by {change} to {number(now)}{row}"
 
 
 def _at(trigger: At, rows: _Rows, fired: bool) -> str:  # noqa: ARG001
@@ -141,9 +176,9 @@ def _at(trigger: At, rows: _Rows, fired: bool) -> str:  # noqa: ARG001
 
 def _other(trigger: Trigger, rows: _Rows, fired: bool) -> str:
     values = {name: [value for _, value, _ in rows.measured(name)] for name in sorted(trigger.needs)}
-    told = [f"{name} is {each[-1]:.3g}" if each else f"{name} has no value yet" for name, each in values.items()]
+    told = [f"{name} is {number(each[-1])}" if each else f"{name} has no value yet" for name, each in values.items()]
     beside = f" ({', '.join(told)})" if told else ""
-    return f"{trigger} {'fired' if fired else 'waits'}{beside}"
+    return f"{describe(trigger)} {'fired' if fired else 'waits'}{beside}"
 
 
 _WORDS: dict[type, Callable[..., str]] = {Peak: _peak, Below: _below, Settled: _settled, At: _at}
@@ -154,39 +189,4 @@ def _too_few(signal: str, rows: _Rows, wanted: int) -> str:
     if not count:
         there = any(signal in values for _, values in rows.log)
         return f"{signal} has {'no finite value' if there else 'no value'} yet"
-    return f"{signal} was measured {_times(count, 'time')}, {wanted} are needed to say anything"
-
-
-def _smoothed(trigger: Peak | Settled) -> str:
-    if trigger.smoothing == 1:
-        return trigger.signal
-    return f"{trigger.signal} (mean of {trigger.smoothing} measurements)"
-
-
-def _threshold(value: float) -> tuple[str, str]:
-    """ "below 0.05"; for the number that follows on 0.1, as Early-Bird's has it, "at most 0.1"."""
-    before = math.nextafter(value, -math.inf)
-    if len(repr(before)) < len(repr(value)):
-        return f"at most {before:g}", f"above {before:g}"
-    return f"below {value:g}", f"not below {value:g}"
-
-
-def _told_apart(value: float, other: float) -> str:
-    short = f"{value:.3g}"
-    return short if float(short) != other or value == other else f"{value:.6g}"
-
-
-def _bracketed(trigger: Trigger, words: str) -> str:
-    return f"({words})" if isinstance(trigger, Together) and ";" in words else words
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _epoch(moment: Moment) -> str:
-    return f"epoch {moment.epoch}" if not moment.step else f"{moment}"
+    return f"{signal} was measured {times(count, 'time')}, {wanted} are needed to say anything"

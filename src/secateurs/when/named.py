@@ -82,21 +82,26 @@ def trigger_of(spec: Spec, *, epochs: int | None = None, density: float | None =
         seed: the run's.
 
     Raises:
-        SignalError: for an unknown name, for options out of their range, or when what the trigger
-            follows from is not given.
+        SignalError: for an unknown name, for options that are unknown, missing or out of their range, or when
+            what the trigger follows from is not given.
 
     >>> trigger_of(Spec("peak", {"signal": "kl_uniform", "no_later_than": "60ep"})).needs
     frozenset({'kl_uniform'})
     >>> trigger_of(Spec("at", {"moment": "10%"}), epochs=25)
     At(moment='3ep')
     """
+    if not isinstance(spec, Spec):
+        raise SignalError(f"a trigger by name is a Spec with its options, such as Spec('early_bird'), got {spec!r}")
     if spec.name not in TRIGGERS:
-        raise SignalError(f"unknown trigger {spec.name!r}{did_you_mean(spec.name, TRIGGERS)}")
+        raise SignalError(f"unknown trigger {spec.name!r}{did_you_mean(str(spec.name), TRIGGERS)}")
+    _check_options(spec)
     options = {key: _moment(key, value, epochs) if key in MOMENTS else value for key, value in spec.options.items()}
     lower, upper = options.pop("no_earlier_than", None), options.pop("no_later_than", None)
     if spec.name in COMBINATIONS:
-        inner = (trigger_of(each, epochs=epochs, density=density, seed=seed) for each in options["of"])
-        options["of"] = tuple(inner)
+        of = options["of"]
+        if not isinstance(of, Sequence) or isinstance(of, str):
+            raise SignalError(f"trigger {spec.name!r}: of: expected a list of Specs, got {of!r}")
+        options["of"] = tuple(trigger_of(each, epochs=epochs, density=density, seed=seed) for each in of)
     made = TRIGGERS[spec.name]
     known: dict[str, Any] = {"epochs": epochs, "density": density, "seed": seed}
     for name in OF_THE_RUN:
@@ -107,6 +112,18 @@ def trigger_of(spec: Spec, *, epochs: int | None = None, density: float | None =
     trigger = made(**options)
     trigger = trigger if lower is None else no_earlier_than(trigger, lower)
     return trigger if upper is None else no_later_than(trigger, upper)
+
+
+def _check_options(spec: Spec) -> None:
+    parameters = inspect.signature(TRIGGERS[spec.name]).parameters
+    own = {name: given for name, given in parameters.items() if name not in OF_THE_RUN}
+    known = {*own, "no_earlier_than", "no_later_than"}
+    for unknown in sorted({*map(str, spec.options)} - known):
+        told = ": that is the run's to say" if unknown in OF_THE_RUN else did_you_mean(unknown, known)
+        raise SignalError(f"trigger {spec.name!r} has no option {unknown!r}{told}")
+    for name, parameter in own.items():
+        if parameter.default is parameter.empty and name not in spec.options:
+            raise SignalError(f"trigger {spec.name!r} needs the option {name!r}")
 
 
 def _moment(option: str, value: Any, epochs: int | None) -> Any:

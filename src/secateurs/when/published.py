@@ -6,7 +6,7 @@ import math
 
 from secateurs.core import SignalError, Trigger
 from secateurs.when.combine import no_later_than
-from secateurs.when.triggers import Below
+from secateurs.when.triggers import Below, within
 
 
 def early_crop_trigger(density: float, epochs: int, threshold: float | None = None) -> Trigger:
@@ -52,6 +52,6 @@ def early_bird_trigger(threshold: float = 0.1) -> Trigger:
     >>> [trigger.update(trigger.init(), Moment(5, 1), {"mask_distance": value})[1] for value in (0.1, 0.11)]
     [True, False]
     """
-    if not 0 <= threshold < math.inf:
+    if not within(threshold, 0):
         raise SignalError(f"early_bird_trigger: expected a threshold of at least 0, got {threshold!r}")
     return Below("mask_distance", math.nextafter(threshold, math.inf), warm_up=0)  # Below is strict, Early-Bird is not

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 from secateurs.core import Moment, SignalError, TriggerState
 from secateurs.when.combine import At as At
@@ -205,5 +206,14 @@ def _relative_change(last: float, current: float) -> float:
 
 def _at_least(trigger: object, low: float, **arguments: float) -> None:
     for name, value in arguments.items():
-        if not low <= value < math.inf:
+        if not within(value, low):
             raise SignalError(f"{trigger}: {name}: expected a finite number of at least {low}, got {value!r}")
+
+
+def within(value: object, low: float) -> bool:
+    """Whether ``value`` is a number, finite, and at least ``low``.
+
+    >>> within(1, 0), within(float("inf"), 0), within("1", 0)
+    (True, False, False)
+    """
+    return isinstance(value, Real) and low <= float(value) < math.inf

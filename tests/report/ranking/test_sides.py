@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from secateurs.core import DataError
-from secateurs.report import GRID, DenseRun, PrunedRun, RankingStudy, Study
+from secateurs.report import GRID, DenseRun, PrunedRun, RankingStudy, Study, bootstrap_interval
 from secateurs.report.ranking import Standing, difference, sides, summary
 
 
@@ -33,7 +33,7 @@ def test_regrets_by_hand(make_bench) -> None:
     assert peak.places[1].charged == (1,)
     assert (peak.never, peak.uncharged, peak.runs, peak.settings, peak.lost) == (1, 0, 9, 3, 0)
     assert peak.worst.setting == "c <i>"
-    assert peak.overhead == pytest.approx(11 * 0.05 / 10)
+    assert peak.overhead == pytest.approx(11 * 0.05 / (10 * 0.8))
     half = found["half"]
     assert (half.regret, half.interval, half.share, half.overhead) == (0.0625, (0.0625, 0.0625), 0.5, 0.0)
     assert half.told_from_zero
@@ -125,11 +125,11 @@ def benches(draw: st.DrawFn) -> RankingStudy:
     return RankingStudy(Study("x", dense, pruned, triggers={"t": "", "end": ""}, signals=()))
 
 
-def slow_regrets(study: Study, trigger: str, setting: str) -> dict[int, float]:
-    """Seed -> regret, with the end charged: straight from the runs, by the words of the rule."""
+def slow_regrets(study: Study, trigger: str, setting: str, part: str = "test") -> dict[int, float]:
+    """Seed -> regret on this part of the data, with the end charged: straight from the runs, by the rule."""
     runs = [run for run in study.pruned if run.setting == setting]
     seeds = [run.seed for run in study.dense if run.setting == setting]
-    test = {(run.seed, run.epoch): run.summary.get("test_accuracy") for run in runs}
+    test = {(run.seed, run.epoch): run.summary.get(f"{part}_accuracy") for run in runs}
     found = {}
     for seed in seeds:
         best, best_mean = None, -1.0
@@ -157,6 +157,30 @@ def test_means_are_those_of_the_slow_oracle(bench: RankingStudy) -> None:
         assert {place.setting: dict(place.regrets) for place in each.places} == slow
         means = [statistics.fmean(values.values()) for values in slow.values() if values]
         assert each.regret == (statistics.fmean(means) if means else None)
+        seen = {label: slow_regrets(bench.study, each.trigger, label, "validation") for label in labels}
+        assert {place.setting: dict(place.validation_regrets) for place in each.places} == seen
+        means = [statistics.fmean(values.values()) for values in seen.values() if values]
+        assert each.validation_regret == (statistics.fmean(means) if means else None)
+
+
+def test_settings_to_choose_on_are_ordered_by_validation(make_bench) -> None:
+    """On validation data "peak" is hopeless; on test data it is the first."""
+    bench = make_bench({name: dict.fromkeys(range(3), (2.0, 0.75)) for name in "ab"}, judged=["b"])
+    pruned = [
+        dataclasses.replace(run, summary={**run.summary, "validation_accuracy": 0.125}) if run.epoch == 2.0 else run
+        for run in bench.study.pruned
+    ]
+    judged, chosen = sides(dataclasses.replace(bench, study=dataclasses.replace(bench.study, pruned=pruned)))
+    assert [each.trigger for each in judged.standings] == ["peak", "half", "end"]
+    assert [each.trigger for each in chosen.standings] == ["half", "end", "peak"]
+    peak = chosen.standings[2]
+    assert (peak.regret, peak.validation_regret, peak.validation_interval) == (0.0, 0.625, None)
+
+
+def test_the_interval_of_one_setting_is_that_of_every_other_page(make_bench) -> None:
+    peak = by_name(make_bench())["peak"]
+    assert peak.places[0].interval == peak.places[0].result.interval == bootstrap_interval([0.0, 0.125, 0.0])
+    assert peak.places[1].interval == bootstrap_interval([0.0, 0.5, -0.125])  # with the end that was charged, by seed
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 COST = (
     "Mean regret of each trigger with its 95 % interval, against the share of the run that was trained densely, and, "
-    "of those that measure something, against the time that this takes. Grey: triggers that measure nothing. Down and "
-    "to the left is better."
+    "of those that measure something, against the time that this takes as a share of that of training. Grey: triggers "
+    "that measure nothing. Down and to the left is better."
 )
 CURVES = (
     "Line: test accuracy against the epoch of pruning, mean over seeds; band: one standard deviation; ring: the best "

@@ -42,7 +42,7 @@ def against_cost(side: Side, looks: Mapping[str, Look]) -> tuple[Panel, ...]:
     known = [each for each in side.standings if each.regret is not None]
     costs: tuple[tuple[str, str, Callable[[Standing], float | None]], ...] = (
         ("dense training", "dense training before pruning (% of the run)", lambda each: each.share),
-        ("time", "time of the signals (% of a dense run)", lambda each: each.overhead),
+        ("time", "time of the signals (% of that of training)", lambda each: each.overhead),
     )
     made = []
     for what, axis, cost in costs:
@@ -75,7 +75,7 @@ def _against(
         handles.append(Line2D([], [], **_mark(look, each.trigger)))
     if wide:
         axes.set_yscale("symlog", linthresh=1.0, linscale=0.8)
-        axes.yaxis.set_major_locator(FixedLocator([-10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50]))
+        axes.yaxis.set_major_locator(FixedLocator([-30, -10, -3, -1, 0, 1, 3, 10, 30, 100]))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number_of(value).replace("-", "\N{MINUS SIGN}")))
         axes.yaxis.set_minor_locator(NullLocator())
     axes.margins(x=0.06)

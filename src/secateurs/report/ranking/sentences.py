@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from secateurs.report.cells import few_seeds
 from secateurs.report.ranking import words
-from secateurs.report.ranking.sides import Side
+from secateurs.report.ranking.sides import DEFAULT, Side
 from secateurs.report.ranking.standing import Standing, difference
+from secateurs.report.regret import FEW_SEEDS
 from secateurs.report.words import listed, plural
 
 FEW_SETTINGS = 5
@@ -15,26 +15,108 @@ FEW_SETTINGS = 5
 
 
 def summary(side: Side) -> list[str]:
-    """What one side's ranking says, the most important first."""
+    """What one side's ranking says, the most important first.
+
+    Where triggers are judged the first sentences are about one that was settled elsewhere, and its
+    difference to a fixed moment that was, too; nothing that is the best of a table is compared with
+    anything without the word that it was picked on these very data.
+    """
     known = [each for each in side.standings if each.regret is not None]
     if not known:
         return ["No trigger has a regret here yet.", *_lost(side)]
-    said = [_first(known[0], side), *_from_zero(known), *_from_first(known), *_with_and_without(known)]
-    said += [*_silent(side.standings), *_lost(side), *_caution(side)]
+    lead = side.standing(side.lead)
+    said = [_first(known[0], side)]
+    if lead is not None:
+        said = [_lead(lead, side), *_against_fixed(lead, side), *_others(lead, known), *said]
+    said += [*_from_zero(known), *_silent(side.standings), *_lost(side), *_caution(side)]
     return said
 
 
+def _lead(lead: Standing, side: Side) -> str:
+    what = (
+        "" if lead.trigger == DEFAULT else ", which did best of those that read a signal on the settings to choose on,"
+    )
+    zero = "no interval, so it cannot be told from 0"
+    if lead.interval is not None:
+        zero = "told from 0" if lead.told_from_zero else "not told from 0"
+    return f"“{lead.trigger}”{what} has {_over(_points(lead), lead, side)}: {zero}{_dense(lead)}."
+
+
+def _against_fixed(lead: Standing, side: Side) -> Iterator[str]:
+    """What measuring is worth against the fixed moment that one would have taken."""
+    fixed = side.standing(side.fixed)
+    if fixed is None or fixed.trigger == lead.trigger:
+        return
+    mean, interval = difference(fixed, lead)
+    if mean is None:
+        return
+    verdict = "which settles nothing"
+    if interval is not None and interval[0] > 0:
+        verdict = f"so “{lead.trigger}” does better"
+    elif interval is not None and interval[1] < 0:
+        verdict = f"so “{lead.trigger}” does worse"
+    yield (
+        f"The fixed moment that did best on the settings to choose on, by validation accuracy, is “{fixed.trigger}”. "
+        f"Its regret minus that of “{lead.trigger}”, on the same runs: {words.with_interval(mean, interval)} points, "
+        f"{verdict}."
+    )
+
+
+def _others(lead: Standing, known: Sequence[Standing]) -> Iterator[str]:
+    """Which others are told apart from the one that was settled elsewhere."""
+    found = [(each, difference(each, lead)[1]) for each in known if each is not lead]
+    judged = [(each, interval) for each, interval in found if interval is not None]
+    if not judged:
+        return
+    worse = [each for each, interval in judged if interval[0] > 0]
+    better = [each for each, interval in judged if interval[1] < 0]
+    parts = [
+        f"{_names(some)} {'loses' if len(some) == 1 else 'lose'} {how}"
+        for some, how in ((worse, "more"), (better, "less"))
+        if some
+    ]
+    if not parts:
+        yield "No other trigger is told apart from it."
+        return
+    rest = "" if len(worse) + len(better) == len(judged) else "; the rest are not told apart from it"
+    yield (
+        f"Of the others {' and '.join(parts)}, beyond the interval of the difference{rest}. Each is set against it by "
+        "itself, without a correction for their number."
+    )
+
+
 def _first(first: Standing, side: Side) -> str:
-    settings = plural(first.settings, "setting")
-    at = "" if first.share is None else f"; it trains {words.part(first.share)} of the run densely, in the mean"
-    of = f" of {len(side.found)}" if first.settings < len(side.found) else ""
-    return f"“{first.trigger}” loses least: {words.regret(first)} points of regret over {settings}{of}{at}."
+    if side.to_choose:
+        validation = f"{words.validation(first)} points of regret on validation data"
+        return (
+            f"On validation data “{first.trigger}” loses least: {_over(validation, first, side)}; on test data "
+            f"{words.regret(first)}{_dense(first)}. It was picked on these very data, which flatters it."
+        )
+    return (
+        f"“{first.trigger}” has the least regret in this table: {_over(_points(first), first, side)}{_dense(first)}. "
+        "It was picked on these very data, which flatters it."
+    )
+
+
+def _points(standing: Standing) -> str:
+    return f"{words.regret(standing)} points of regret"
+
+
+def _over(said: str, standing: Standing, side: Side) -> str:
+    of = f" of {len(side.found)}" if standing.settings < len(side.found) else ""
+    return f"{said} over {plural(standing.settings, 'setting')}{of}"
+
+
+def _dense(standing: Standing) -> str:
+    if standing.share is None:
+        return ""
+    return f"; it trains {words.part(standing.share)} of the run densely, in the mean"
 
 
 def _from_zero(known: Sequence[Standing]) -> Iterator[str]:
     judged = [each for each in known if each.interval is not None]
     if not judged:
-        yield "No trigger has two regrets, so none can be told from 0."
+        yield "No trigger has a regret in two settings, so none can be told from 0."
         return
     told = [each for each in judged if each.told_from_zero]
     close = [each for each in judged if not each.told_from_zero]
@@ -49,43 +131,6 @@ def _from_zero(known: Sequence[Standing]) -> Iterator[str]:
         yield f"The regret of {_names(close)} cannot be told from 0."
     if below:
         yield f"{_names(below)} did better than the best moment of the grid, beyond the interval."
-
-
-def _from_first(known: Sequence[Standing]) -> Iterator[str]:
-    judged = [each for each in known[1:] if each.behind_interval is not None]
-    worse = [each for each in judged if each.behind_interval is not None and each.behind_interval[0] > 0]
-    near = [each for each in judged if each not in worse]
-    if not judged:
-        return
-    if not worse:
-        yield "No other trigger is told apart from it."
-    elif not near:
-        yield "Every other trigger loses more, beyond the interval of the difference."
-    elif len(near) > len(worse):
-        yield f"Told apart from it are only {_names(worse)}, which {'loses' if len(worse) == 1 else 'lose'} more."
-    else:
-        yield f"Not told apart from it: {_names(near)}."
-
-
-def _with_and_without(known: Sequence[Standing]) -> Iterator[str]:
-    """Whether measuring is worth anything against a fixed moment."""
-    measures = next((each for each in known if each.reads), None)
-    fixed = next((each for each in known if each.reads is not None and not each.reads), None)
-    if measures is None or fixed is None:
-        return
-    mean, interval = difference(fixed, measures)
-    if mean is None:
-        return
-    verdict = "which settles nothing"
-    if interval is not None and interval[0] > 0:
-        verdict = "so measuring pays here"
-    elif interval is not None and interval[1] < 0:
-        verdict = "so measuring does not pay here"
-    yield (
-        f"Of the triggers that measure something “{measures.trigger}” does best, of those that do not "
-        f"“{fixed.trigger}”. The latter's regret minus the former's, on the same runs: "
-        f"{words.with_interval(mean, interval)} points, {verdict}."
-    )
 
 
 def _silent(known: Sequence[Standing]) -> Iterator[str]:
@@ -114,11 +159,13 @@ def _lost(side: Side) -> Iterator[str]:
 
 
 def _caution(side: Side) -> Iterator[str]:
-    few = few_seeds(side.found)
-    if few:
-        yield few
-    if len(side.found) < FEW_SETTINGS:
-        yield f"{plural(len(side.found), 'setting')} only: the interval says little about others."
+    fewest = min(len(findings.seeds) for findings in side.found)
+    if fewest < FEW_SEEDS:
+        yield f"With fewer than {FEW_SEEDS} seeds (here {fewest}) an interval within one setting says little."
+    if len(side.found) < 2:
+        yield "1 setting only: there is no interval over settings."
+    elif len(side.found) < FEW_SETTINGS:
+        yield f"{plural(len(side.found), 'setting')} only: an interval over settings says little about others."
 
 
 def _names(standings: Sequence[Standing]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from secateurs.report.ranking.cluster import cluster_interval, cluster_mean
-from secateurs.report.regret import TriggerResult
+from secateurs.report.regret import TriggerResult, bootstrap_interval
 
 Interval = tuple[float, float]
 
@@ -15,10 +15,11 @@ Interval = tuple[float, float]
 class InSetting:
     """A trigger in one setting, by seed.
 
-    ``regrets``: fractions. ``shares``: of the run, in [0, 1], trained before pruning; 1 where it never
-    fired. ``charged``: seeds on which it never fired and has the end's regret; ``uncharged``: those on
-    which it has none for want of a run pruned at the end. ``at_bound``: seeds on which it fired only
-    because its upper bound was reached.
+    ``regrets``: fractions, in order of seeds. ``validation_regrets``: the same with each seed's validation
+    accuracies, which is what a choice may look at. ``shares``: of the run, in [0, 1], trained before
+    pruning; 1 where it never fired. ``charged``: seeds on which it never fired and has the end's
+    regret; ``uncharged``: those on which it has none for want of a run pruned at the end.
+    ``at_bound``: seeds on which it fired only because its upper bound was reached.
     """
 
     setting: str
@@ -28,6 +29,7 @@ class InSetting:
     charged: tuple[int, ...]
     uncharged: tuple[int, ...]
     at_bound: tuple[int, ...]
+    validation_regrets: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def regret(self) -> float | None:
@@ -36,8 +38,13 @@ class InSetting:
 
     @property
     def interval(self) -> Interval | None:
-        """Of the mean over seeds; None for fewer than two."""
-        return cluster_interval([list(self.regrets.values())])
+        """Of the mean over seeds, by percentile bootstrap; None for fewer than two."""
+        return bootstrap_interval(list(self.regrets.values()))
+
+    @property
+    def validation_regret(self) -> float | None:
+        """The mean over seeds of the regret on validation data."""
+        return cluster_mean([list(self.validation_regrets.values())])
 
     @property
     def share(self) -> float | None:
@@ -49,8 +56,9 @@ class InSetting:
 class Standing:
     """A trigger over the settings of one side.
 
-    ``regret`` with ``interval``: mean over settings. ``behind`` with ``behind_interval``: its regret
-    minus the first one's, over the runs for which both have one; None for the first.
+    ``regret`` with ``interval`` (Student's t over settings): mean over settings. ``behind`` with
+    ``behind_interval``: its regret minus the first one's, over the runs for which both have one; None
+    for the first.
     """
 
     trigger: str
@@ -61,6 +69,22 @@ class Standing:
     interval: Interval | None
     behind: float | None = None
     behind_interval: Interval | None = None
+
+    @property
+    def validation_regret(self) -> float | None:
+        """The mean over settings of its regret on validation data."""
+        return cluster_mean([list(place.validation_regrets.values()) for place in self.places])
+
+    @property
+    def validation_interval(self) -> Interval | None:
+        """The interval of its regret on validation data, by Student's t over settings."""
+        return cluster_interval([list(place.validation_regrets.values()) for place in self.places])
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it reads no signal and prunes at the same moment on every run of a setting."""
+        moments = [set(place.shares.values()) for place in self.places if place.shares]
+        return self.reads == () and bool(moments) and all(len(each) == 1 for each in moments)
 
     @property
     def settings(self) -> int:
@@ -107,7 +131,7 @@ class Standing:
 
     @property
     def overhead(self) -> float | None:
-        """Mean share of a dense run's seconds that its signals take, measured to the end; None: not known."""
+        """Mean share that its signals, measured to the end, take of the time of training; None: not known."""
         shares = [place.result.seconds_share for place in self.places if place.shares]
         return cluster_mean([[share] for share in shares if share is not None])
 
@@ -125,9 +149,10 @@ class Standing:
 
 
 def difference(one: Standing, other: Standing) -> tuple[float | None, Interval | None]:
-    """The regret of ``one`` minus that of ``other``, paired: mean and interval over the runs both have one for.
+    """The regret of ``one`` minus that of ``other``, paired by run: mean over the settings in which both have one.
 
-    Both are compared with the same best moment, so this is how many points of accuracy ``other`` is ahead.
+    The interval is Student's t over these settings' mean differences, None for fewer than two. Both are
+    compared with the same best moment, so this is how many points of accuracy ``other`` is ahead.
     """
     known = {place.setting: place.regrets for place in other.places}
     pairs = [

@@ -15,14 +15,15 @@ from secateurs.report.ranking.standing import InSetting, Interval, Standing
 COLUMNS: dict[str, tuple[str, ...]] = {
     "ranking": (
         *("side", "rank", "trigger", "reads", "settings", "runs", "regret_mean", "regret_low", "regret_high"),
+        *("validation_regret_mean", "validation_regret_low", "validation_regret_high"),
         *("behind_mean", "behind_low", "behind_high", "worst_setting", "worst_regret", "dense_share"),
         *("never", "uncharged", "at_bound", "lost", "silent_settings", "seconds_share"),
     ),
     "regrets": (
-        *("side", "setting", "trigger", "regret_mean", "regret_low", "regret_high", "dense_share"),
-        *("fired", "charged", "uncharged", "at_bound", "lost", "seconds_share"),
+        *("side", "setting", "trigger", "regret_mean", "regret_low", "regret_high", "validation_regret_mean"),
+        *("dense_share", "fired", "charged", "uncharged", "at_bound", "lost", "seconds_share"),
     ),
-    "decisions": ("side", "setting", "trigger", "seed", "dense_share", "how", "regret"),
+    "decisions": ("side", "setting", "trigger", "seed", "dense_share", "how", "regret", "validation_regret"),
 }
 """The tables by name, and the columns of each, beside those of a study of early periods."""
 
@@ -59,6 +60,7 @@ def _ranked(side: Side, rank: int, each: Standing) -> Row:
         "reads": None if each.reads is None else " ".join(each.reads),
         **{"settings": each.settings, "runs": each.runs},
         **_with_interval("regret", each.regret, each.interval),
+        **_with_interval("validation_regret", each.validation_regret, each.validation_interval),
         **_with_interval("behind", each.behind, each.behind_interval),
         "worst_setting": None if worst is None else worst.setting,
         "worst_regret": None if worst is None else worst.regret,
@@ -71,6 +73,7 @@ def _regret(side: Side, each: Standing, place: InSetting) -> Row:
     return {
         **{"side": side.name, "setting": place.setting, "trigger": each.trigger},
         **_with_interval("regret", place.regret, place.interval),
+        "validation_regret_mean": place.validation_regret,
         **{"dense_share": place.share, "fired": len(place.result.choices)},
         **{"charged": len(place.charged), "uncharged": len(place.uncharged), "at_bound": len(place.at_bound)},
         **{"lost": len(place.result.lost), "seconds_share": place.result.seconds_share},
@@ -82,6 +85,7 @@ def _decisions(side: Side, each: Standing, place: InSetting) -> list[Row]:
         {
             **{"side": side.name, "setting": place.setting, "trigger": each.trigger, "seed": seed},
             **{"dense_share": share, "how": _how(place, seed), "regret": place.regrets.get(seed)},
+            "validation_regret": place.validation_regrets.get(seed),
         }
         for seed, share in sorted(place.shares.items())
     ]

@@ -29,16 +29,26 @@ def show_ranking(bench: RankingStudy, console: Console) -> None:
             console.print(_table(side, wide=console.width >= WIDE))
         say(summary(side), console)
     if ranked:
-        console.print(Text(f"{words.REGRET} {words.NEVER}", style="dim"))
+        validation = f" {words.VALIDATION}" if any(side.to_choose for side in ranked) else ""
+        console.print(Text(f"{words.REGRET}{validation} {words.NEVER} {words.PICKED}", style="dim"))
 
 
 def _table(side: Side, *, wide: bool) -> Table:
     table = Table(box=SIMPLE)
     against = ("minus the first",) if wide else ()
-    for title in ("trigger", "regret, points (95 % interval)", *against, "dense", "time", "not by itself"):
+    seen = ("on validation data",) if side.to_choose else ()
+    for title in ("trigger", *seen, "regret, points (95 % interval)", *against, "dense", "time", "not by itself"):
         table.add_column(title, justify="left" if title == "trigger" else "right")
     for each in side.standings:
         difference = (words.behind(each),) if wide else ()
-        shown = (words.regret(each), *difference, words.part(each.share), words.time(each), words.by_itself(each))
+        seen = (words.validation(each),) if side.to_choose else ()
+        shown = (
+            *seen,
+            words.regret(each),
+            *difference,
+            words.part(each.share),
+            words.time(each),
+            words.by_itself(each),
+        )
         table.add_row(Text(each.trigger), *shown)
     return table

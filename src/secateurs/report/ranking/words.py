@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from secateurs.report.cells import share_cell
+from secateurs.report.cells import TIME, share_cell
 from secateurs.report.ranking.standing import InSetting, Interval, Standing
+from secateurs.report.sentences import BOOTSTRAP
 from secateurs.report.words import NOTHING, plural, signed
 
 REGRET = (
     "Regret: test accuracy at the moment that did best on the other seeds' validation data, minus test accuracy at the "
-    "trigger's moment, in percentage points; mean over settings of the mean over seeds. Intervals: 95 %, bootstrap "
-    "that resamples settings and, within each, seeds; the best moments are taken as they are."
+    "trigger's moment, in percentage points; mean over settings of the mean over seeds. Intervals: 95 %, Student's t "
+    "over the settings' means (degrees of freedom: settings less one), none for fewer than two settings; the best "
+    "moments are taken as they are."
 )
 """What the numbers of a ranking are."""
+
+VALIDATION = (
+    "Regret on validation data: the same with the pruned networks' validation accuracies in place of their test "
+    "accuracies. It is what a choice between triggers may look at, and the order here is by it; regret on test data is "
+    "shown beside it and must choose nothing."
+)
+"""What stands beside the regret in the settings to choose on."""
+
+PICKED = "The first of a table was picked on these very data: its own numbers flatter it, and differences to it, too."
+"""What must be known of the first of a ranking."""
+
+OVER_SEEDS = f"Intervals in one setting: percentile bootstrap over its seeds. {BOOTSTRAP}"
+"""What the intervals of one setting are."""
 
 NEVER = (
     "A trigger that never fires is charged the end of the run: pruned there, without any training afterwards, since "
@@ -20,9 +35,9 @@ NEVER = (
 """The rule for triggers that never fire."""
 
 PRICE = (
-    "Dense training: the share of the run's epochs before pruning. Time: seconds spent on the signals that the trigger "
-    "reads, measured to the end of the run, as a share of the dense run's. Not by itself: on how many runs it never "
-    "fired, or only because its upper bound was reached, or what it chose has no result."
+    "Dense training: the share of the run's epochs before pruning. Time, of the signals that the trigger reads, "
+    f"measured to the end of the run: {TIME} Not by itself: on how many runs it never fired, or only because its upper "
+    "bound was reached, or what it chose has no result."
 )
 """What the prices of a trigger are."""
 
@@ -41,6 +56,11 @@ def with_interval(mean: float | None, interval: Interval | None) -> str:
 def regret(standing: Standing) -> str:
     """A trigger's mean regret with its interval."""
     return with_interval(standing.regret, standing.interval)
+
+
+def validation(standing: Standing) -> str:
+    """A trigger's mean regret on validation data with its interval."""
+    return with_interval(standing.validation_regret, standing.validation_interval)
 
 
 def behind(standing: Standing) -> str:
@@ -64,7 +84,7 @@ def part(value: float | None) -> str:
 
 
 def time(standing: Standing) -> str:
-    """What its signals take of a dense run's time."""
+    """What its signals take, as a share of the time of training."""
     return share_cell(standing.overhead)
 
 
@@ -94,6 +114,15 @@ def in_setting(place: InSetting) -> str:
         if seeds
     ]
     return signed(place.regret) + (f" ({', '.join(marks)})" if marks else "")
+
+
+def points(value: float | None) -> str:
+    """Points with their sign, from a fraction.
+
+    >>> points(0.012), points(None)
+    ('+1.20', '–')
+    """
+    return NOTHING if value is None else signed(value)
 
 
 def runs(count: int) -> str:

@@ -123,6 +123,9 @@ class StudyRecipe(Settings):
     laid: ClassVar[Mapping[str, str]] = {}
     """Fields that hold changes by label, and the field that each of these is laid on; ``settings`` need not be said."""
 
+    for_all: ClassVar[frozenset[str]] = frozenset({"settings"})
+    """Fields that speak of all settings, so that none of these has them."""
+
     study: str
     title: str
     figure: str = ""
@@ -146,7 +149,7 @@ class StudyRecipe(Settings):
 
     def _with(self, change: Mapping[str, Any]) -> Self:
         # What was filled in is left out: it may follow from what the change says (SynFlow's schedule, for one).
-        changed = merge(self.model_dump(mode="json", exclude={"settings"}, exclude_unset=True), change)
+        changed = merge(self.model_dump(mode="json", exclude=set(self.for_all), exclude_unset=True), change)
         return type(self).model_validate(without_nulls(changed, self.laid))
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ class Regret(EarlyPeriods):
         judged: labels of the settings on which nothing was chosen; a default trigger is chosen on the others.
     """
 
+    for_all: ClassVar[frozenset[str]] = frozenset({"settings", "judged"})
+
     study: Literal["regret"] = "regret"
     judged: tuple[str, ...] = Field(())
 
@@ -25,8 +27,12 @@ class Regret(EarlyPeriods):
         """Those of the study, labels that no setting bears, and settings with triggers of their own."""
         yield from super().faults()
         for label in self.judged:
-            if self.settings and label not in self.settings:
+            if not self.settings:
+                yield f"judged: no setting {label!r}: the recipe has no settings"
+            elif label not in self.settings:
                 yield f"judged: no setting {label!r}{did_you_mean(label, self.settings)}"
         for label, change in self.settings.items():
             if "triggers" in change:
                 yield f"settings.{label}.triggers: triggers are compared over all settings: say them once, outside"
+            if "judged" in change:
+                yield f"settings.{label}.judged: that is said once, outside, with the labels of the settings"
