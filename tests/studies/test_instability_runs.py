@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,19 +123,15 @@ def test_a_run_that_is_cut_off_gives_the_same(
     store = Store(tmp_path)
     run(Graph([dense]), store, Serial()).raise_for_failures()
     sittings = 0
-    pause = Context.pause_point
+    real = Context.pause_point
 
-    def stop_at_once(self: Context, save: Any) -> None:
-        nonlocal sittings
+    def stop_here(self: Context, save: Any) -> None:
+        self._place = replace(self._place, stopping=lambda: True)
+        real(self, save)
+
+    monkeypatch.setattr(Context, "pause_point", stop_here)
+    while run(Graph([job]), store, Serial()).stopped:
         sittings += 1
-        monkeypatch.setattr(Context, "stopping", property(lambda _: True))
-        pause(self, save)
-
-    monkeypatch.setattr(Context, "pause_point", stop_at_once)
-    while not store.entry(job).done:
-        with monkeypatch.context() as only_now:
-            only_now.setattr(Context, "stopping", property(lambda _: False))
-            run(Graph([job]), store, Serial())
         assert sittings < 9
     assert sittings == 4
     assert (store.entry(job).summary, store.entry(job).rows()) == expected
