@@ -14,11 +14,12 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # what these tests train, and the processes that they start
-_NEED = {
-    "lightning": ["in_lightning.py", "parallel_work.py"],
-    "transformers": ["in_transformers.py", "parallel_work.py"],
+_HELPERS = {
+    "in_lightning.py": ("lightning",),
+    "in_transformers.py": ("transformers",),
+    "parallel_work.py": ("lightning", "transformers"),
 }
-collect_ignore = [file for name, files in _NEED.items() if not importlib.util.find_spec(name) for file in files]
+collect_ignore = [file for file, needs in _HELPERS.items() if not all(map(importlib.util.find_spec, needs))]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported: no test downloads anything
 
 
