@@ -9,7 +9,7 @@ the papers' figures. This file is the map of what most people need.
 from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
 from secateurs.how import Mask, apply, enforce, keep_top
 from secateurs.procedures import MaskSettings, PruneSettings, automatic_pruning, early_pruning, find_mask, prune
-from secateurs.pruner import Channels, EarlyPruner, Unstructured
+from secateurs.pruner import Channels, EarlyPruner, Flops, Latency, Size, Unstructured
 from secateurs.train import Seeds, TrainSettings, begin, observe, train
 from secateurs.what import SCORES, fisher, grasp, magnitude, random, score, snip, synflow
 from secateurs.when import (
@@ -23,6 +23,8 @@ from secateurs.when import (
     Settled,
     Watch,
     WeightChange,
+    fine_tuning_trigger,
+    no_later_than,
     replay,
 )
 
@@ -34,8 +36,10 @@ __all__ = [
     "Channels",
     "EarlyPruner",
     "FisherTrace",
+    "Flops",
     "GradientNorms",
     "KLUniform",
+    "Latency",
     "Mask",
     "MaskDistance",
     "MaskSettings",
@@ -45,6 +49,7 @@ __all__ = [
     "SecateursError",
     "Seeds",
     "Settled",
+    "Size",
     "Spec",
     "TrainSettings",
     "TrainState",
@@ -57,10 +62,12 @@ __all__ = [
     "early_pruning",
     "enforce",
     "find_mask",
+    "fine_tuning_trigger",
     "fisher",
     "grasp",
     "keep_top",
     "magnitude",
+    "no_later_than",
     "observe",
     "prunable",
     "prune",

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import secateurs.integrations
-from secateurs import Channels, FisherTrace, KLUniform, Peak, Unstructured
+from secateurs import Channels, FisherTrace, KLUniform, Peak, Unstructured, WeightChange
 from secateurs.core import PruningError, SignalError
 from secateurs.when import At, no_later_than
 from secateurs.zoo import Classification
@@ -98,7 +98,7 @@ def test_outputs_are_seen(lit: Any, tmp_path: Path, how: str) -> None:
 
 
 def test_signals_are_logged(lit: Any, tmp_path: Path) -> None:
-    pruning = lit.EarlyPruning(TASK, how=HALF)
+    pruning = lit.EarlyPruning(TASK, how=HALF, signals=[WeightChange()])
     chief = lit.trainer(tmp_path, pruning, epochs=4)
     seen = []
     pruning.on_train_epoch_start = lambda *_: seen.append(dict(chief.callback_metrics))

@@ -116,8 +116,6 @@ def test_weights_that_are_zero_already_are_told() -> None:
     run = train(begin(), range(3))
     other = begin()
     other.net.load_state_dict(run.net.state_dict())
-    with torch.no_grad():
-        other.optimizer.param_groups[0]["lr"] = 0.0
     with pytest.warns(UserWarning, match=r"7\d% of the prunable weights are exactly 0.*load the pruner's state_dict"):
         train(other, range(1))
 
@@ -260,3 +258,16 @@ def test_at_the_end_of_a_program_a_warning_is_no_error() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "UserWarning: EarlyPruner: the run is over after 1 steps, and no epoch has ended" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("how", [0.1, Unstructured, None])
+def test_what_is_no_way_of_pruning_is_told(how: Any) -> None:
+    with pytest.raises(PruningError, match=r"how: expected Unstructured\(...\) or Channels\(...\), got"):
+        begin(how=how)
+
+
+def test_a_state_of_another_network_is_refused() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.Linear(5, 10))
+    other = EarlyPruner(net, sgd(net), TASK, how=Unstructured(0.3), when=At("2ep"))
+    with pytest.raises(PruningError, match=r"network=\d+ weights in 2 layers, this one has network=370 weights"):
+        other.load_state_dict(begin().pruner.state_dict())

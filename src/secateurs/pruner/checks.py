@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch.distributed as dist
 from torch import nn
@@ -55,6 +56,43 @@ def check_optimizer(model: nn.Module, optimizer: object, names: Sequence[str]) -
                 "a mask is in force on this optimizer already: a network is pruned once; to go on with a pruned run "
                 "build one pruner and load its state_dict"
             )
+
+
+def check_how(how: object) -> None:
+    """An object that says how, not its class, nor a density."""
+    if isinstance(how, type) or not hasattr(how, "find") or not hasattr(how, "names"):
+        raise PruningError(f"how: expected Unstructured(...) or Channels(...), got {how!r}")
+
+
+def extent(model: nn.Module, names: Sequence[str]) -> str:
+    """The prunable part of a network in a few words: by it a state knows whether it is of this network.
+
+    >>> extent(nn.Linear(4, 2), ["weight"])
+    '8 weights in 1 layers'
+    """
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    return f"{sum(parameters[name].numel() for name in names)} weights in {len(names)} layers"
+
+
+class Watching(Protocol):
+    """What :func:`watch_zeros` asks of a pruner."""
+
+    @property
+    def event(self) -> object | None:
+        """None before pruning."""
+        ...
+
+
+def watch_zeros(pruner: Watching, optimizer: Optimizer, model: nn.Module, names: Sequence[str]) -> None:
+    """Look for lost masks once, just before the first step: after it most zeros have moved."""
+    asked: list[weakref.ref[Watching]] = [weakref.ref(pruner)]
+
+    def look(*_: object) -> None:
+        here = asked.pop()() if asked else None  # the hook stays: hooks must not go while they are called
+        if here is not None and here.event is None:
+            warn_of_zeros(model, names)
+
+    optimizer.register_step_pre_hook(look)
 
 
 def warn_of_zeros(model: nn.Module, names: Sequence[str]) -> None:

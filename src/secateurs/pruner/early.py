@@ -118,6 +118,7 @@ class EarlyPruner:
         wrapped = layers(model)
         self.model, self._bare, self._optimizer = model, wrapped[-1], optimizer
         self._act, self._guard, self._keep_before, self._rewrap = act, guard, keep_before, rewrap
+        checks.check_how(how)
         how.check(self._bare)
         trigger = checks.trigger_for(when, epochs)
         self._signals = checks.signals_for(trigger, signals, task)
@@ -135,13 +136,20 @@ class EarlyPruner:
         self._outcome: Outcome | None = None
         self._enforcement: Enforcement | None = None
         self._progress, self._epochs = Progress(trigger), epochs
-        others = {"act": act, "examples": examples, "examples_per_class": examples_per_class, "seed": seed}
+        others: dict[str, Any] = {
+            "act": act,
+            "examples": examples,
+            "examples_per_class": examples_per_class,
+            "seed": seed,
+        }
+        others["network"] = checks.extent(self._bare, how.names(self._bare))
         self._settings = states.settings_of(when, epochs, self._signals, chosen, how, data, others)
         self._measuring: Measuring | None = self._new_measuring()
         self.before: dict[str, Any] | None = None
         if act and data is not None:
             self._finding.check_target(self._bare, self._measuring)
         watch_end(self, self._progress.clock)
+        checks.watch_zeros(self, optimizer, self._bare, how.names(self._bare))
 
     def step(self, batch: Batch | tuple[Tensor, Tensor] | object, output: Tensor) -> PruneEvent | None:
         """Tell that the optimiser has stepped, once for each ``optimizer.step()``; micro-batches do not count.
@@ -172,8 +180,6 @@ class EarlyPruner:
         moment = now.clock.end_epoch()
         if measuring is None:
             return None
-        if not now.log:
-            checks.warn_of_zeros(self._bare, self._finding.how.names(self._bare))
         with undisturbed(self._bare):
             if not now.log and self._act:
                 self._finding.rehearse(self._bare, self._optimizer, measuring)

@@ -56,7 +56,7 @@ class Measuring:
         """The optimiser has stepped: never waits for the device."""
         if self._reservoir is not None and self._reservoir.open:
             self._reservoir.add(batch)
-        if self._reservoir is not None and not self._usual_size:
+        if self._reservoir is not None and not self._usual_size and isinstance(_as_batch(batch), Batch):
             self._usual_size = self._task.size(_as_batch(batch))
         if not self._at_steps:
             return

@@ -12,6 +12,7 @@ from secateurs.pruner.clock import Clock
 from secateurs.pruner.event import PruneEvent
 from secateurs.pruner.outcome import Outcome
 from secateurs.when import describe, explain
+from secateurs.when.bounds import unbounded
 
 
 @dataclass
@@ -61,7 +62,9 @@ class Progress:
         told = f"not pruned after {self.clock.epochs} epochs: the trigger ({describe(self.trigger)}) "
         if self.fired is not None:
             return f"{told}fired at epoch {self.fired.epoch}, the guard has said no since; why: {self.why()}"
-        return f'{told}{self.why()}; to have it fire in any case, bound it: no_later_than(trigger, "30ep")'
+        if unbounded(self.trigger) != self.trigger:
+            return f"{told}{self.why()}"  # it has a bound, and waits
+        return f"{told}{self.why()}; to have it fire in any case, bound it: no_later_than(trigger, MOMENT)"
 
     def take(self, other: Progress) -> None:
         """Stand where ``other`` does; the clock stays the same object."""

@@ -23,8 +23,8 @@ def default_trigger(*, epochs: int) -> Trigger:
     In runs of up to 13 epochs two fifths have passed when the window of five masks is full for the first time, or
     sooner: there the default is that moment alone, and no signal is measured.
 
-    It was chosen on seven of the settings of the recipe ``benchmarks/when``, by validation accuracy, before the other
-    eight were looked at; what it loses on those stands in ``docs/studies.md``. It reads ``mask_distance`` with its
+    It was chosen on seven of the settings of the recipe ``benchmarks/when``, by validation accuracy, before the others
+    were looked at; what it loses on those stands in ``docs/studies.md``. It reads ``mask_distance`` with its
     default options. For pretrained weights there is :func:`fine_tuning_trigger`.
 
     Args:
