@@ -28,6 +28,7 @@ html_title = f"secateurs {release}"
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
+suppress_warnings = ["ref.python"]  # fields named as builtins are (bytes): a type is no reference to one of them
 autodoc_default_options = {"exclude-members": "model_config"}
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88

@@ -24,7 +24,11 @@ def torchrun(script: Path, *arguments: str) -> str:
     """What the two processes print."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, str(script), *arguments], env=environment, capture_output=True, text=True)
+    for _ in range(3):
+        done = subprocess.run([*command, str(script), *arguments], env=environment, capture_output=True, text=True)
+        # About one process in twenty is aborted by gloo's threads as it ends, when all is done and printed.
+        if "terminate called without an active exception" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr
     return done.stdout
 
