@@ -269,5 +269,5 @@ def test_what_is_no_way_of_pruning_is_told(how: Any) -> None:
 def test_a_state_of_another_network_is_refused() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.Linear(5, 10))
     other = EarlyPruner(net, sgd(net), TASK, how=Unstructured(0.3), when=At("2ep"))
-    with pytest.raises(PruningError, match=r"network=\d+ weights in 2 layers, this one has network=370 weights"):
+    with pytest.raises(PruningError, match=r"network=\d+ weights in 2 tensors, this one has network=370 weights"):
         other.load_state_dict(begin().pruner.state_dict())

@@ -13,9 +13,13 @@ from secateurs.report.page import render
 from secateurs.report.tables import tables, write_tables
 
 
+def summary(value: float) -> dict[str, float | bool]:
+    return {"train_instability": value, "stable": value < 0.02}
+
+
 def runs(*values: tuple[float, int, float | None]) -> list[InstabilityRun]:
     return [
-        InstabilityRun(seed, "s", f"{epoch:g}ep", epoch, {} if value is None else {"train_instability": value})
+        InstabilityRun(seed, "s", f"{epoch:g}ep", epoch, {} if value is None else summary(value))
         for epoch, seed, value in values
     ]
 

@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from html.parser import HTMLParser
 
+from pages import Reader
 from secateurs.report import DenseRun, Provenance, render, write_report
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
-VOID = {"meta", "img", "br"}
-
-
-class Reader(HTMLParser):
-    """Collects tags, attributes and text, and checks that every element is closed in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag, attrs) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data) -> None:
-        self.text += data
-
-
-def read(html: str) -> Reader:
-    reader = Reader()
-    reader.feed(html)
-    reader.close()
-    assert reader.open == []
-    return reader
 
 
 def test_page_holds_everything_and_fetches_nothing(make_study) -> None:
-    page = read(
+    page = Reader(
         render(
             make_study(
                 provenance=Provenance(
@@ -82,7 +50,7 @@ def test_everything_shown_is_escaped(make_study) -> None:
     )
     html = render(hostile)
     assert "<script" not in html
-    page = read(html)
+    page = Reader(html)
     assert "script" not in page.tags
     assert page.text.count(EVIL) >= 10
 
@@ -94,7 +62,7 @@ def test_same_study_same_text(make_study) -> None:
 def test_diverged_runs_are_named(make_study) -> None:
     study = make_study()
     gone = dataclasses.replace(study.pruned[0], summary={"diverged": "3ep1it"})
-    text = read(render(dataclasses.replace(study, pruned=[gone, *study.pruned[1:]]))).text
+    text = Reader(render(dataclasses.replace(study, pruned=[gone, *study.pruned[1:]]))).text
     assert "Seed 0, network pruned at 0ep: diverged after 3ep1it" in text
     assert "1 run diverged and took no part in any mean." in text
 
@@ -102,8 +70,8 @@ def test_diverged_runs_are_named(make_study) -> None:
 def test_bare_studies_have_a_page_too(make_study) -> None:
     study = make_study(seeds=1, triggers={}, triggered={})
     bare = dataclasses.replace(study, dense=[DenseRun(0, "net", 7, 10, [], {})])
-    assert "No pruned network has a result yet" in read(render(dataclasses.replace(bare, pruned=[]))).text
-    assert "training accuracy of the dense networks is not known" in read(render(bare)).text
+    assert "No pruned network has a result yet" in Reader(render(dataclasses.replace(bare, pruned=[]))).text
+    assert "training accuracy of the dense networks is not known" in Reader(render(bare)).text
 
 
 def test_files_of_a_report(make_study, tmp_path) -> None:

@@ -36,18 +36,24 @@ class Savings:
     multiply_adds: int | None = None
 
     def __str__(self) -> str:
-        work = ""
-        if self.multiply_adds is not None and self.multiply_adds_dense:
-            share = self.multiply_adds / self.multiply_adds_dense
-            work = (
-                f"; {self.multiply_adds:,} of {self.multiply_adds_dense:,} multiply-adds for an example ({share:.2%})"
-            )
+        work = work_in_words(self.multiply_adds, self.multiply_adds_dense)
         return (
             f"{self.kept} of {self.weights} prunable weights are left ({self.density:.2%}; "
             f"{self.density_of_all_parameters:.2%} of all parameters): "
             f"{self.bytes_dense:,} bytes dense, {self.bytes_csr:,} in compressed sparse rows{work}. "
             "A mask alone saves no time: dense kernels multiply the zeros as well."
         )
+
+
+def work_in_words(left: int | None, dense: int | None) -> str:
+    """How many of the dense network's multiply-adds are left, to be put behind something; nothing if it is not known.
+
+    >>> work_in_words(10, 1000), work_in_words(None, None)
+    ('; 10 of 1,000 multiply-adds for an example (1.00%)', '')
+    """
+    if left is None or not dense:
+        return ""
+    return f"; {left:,} of {dense:,} multiply-adds for an example ({left / dense:.2%})"
 
 
 def savings(model: nn.Module, mask: Mask, times: Mapping[str, int] | None = None) -> Savings:

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from secateurs.core import (
     Predicts,
@@ -68,10 +69,10 @@ def extent(model: nn.Module, names: Sequence[str]) -> str:
     """The prunable part of a network in a few words: by it a state knows whether it is of this network.
 
     >>> extent(nn.Linear(4, 2), ["weight"])
-    '8 weights in 1 layers'
+    '8 weights in 1 tensors'
     """
     parameters = dict(model.named_parameters(remove_duplicate=False))
-    return f"{sum(parameters[name].numel() for name in names)} weights in {len(names)} layers"
+    return f"{sum(parameters[name].numel() for name in names)} weights in {len(names)} tensors"
 
 
 class Watching(Protocol):
@@ -83,16 +84,20 @@ class Watching(Protocol):
         ...
 
 
-def watch_zeros(pruner: Watching, optimizer: Optimizer, model: nn.Module, names: Sequence[str]) -> None:
-    """Look for lost masks once, just before the first step: after it most zeros have moved."""
-    asked: list[weakref.ref[Watching]] = [weakref.ref(pruner)]
+def watch_zeros(pruner: Watching, optimizer: Optimizer, model: nn.Module, names: Sequence[str]) -> RemovableHandle:
+    """Look for lost masks just before each step, that is, the first: after it most zeros have moved.
+
+    Returns:
+        What removes it, to be called after the step: hooks must not go while they are called.
+    """
+    asked = weakref.ref(pruner)
 
     def look(*_: object) -> None:
-        here = asked.pop()() if asked else None  # the hook stays: hooks must not go while they are called
+        here = asked()
         if here is not None and here.event is None:
             warn_of_zeros(model, names)
 
-    optimizer.register_step_pre_hook(look)
+    return optimizer.register_step_pre_hook(look)
 
 
 def warn_of_zeros(model: nn.Module, names: Sequence[str]) -> None:

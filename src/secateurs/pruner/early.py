@@ -136,20 +136,15 @@ class EarlyPruner:
         self._outcome: Outcome | None = None
         self._enforcement: Enforcement | None = None
         self._progress, self._epochs = Progress(trigger), epochs
-        others: dict[str, Any] = {
-            "act": act,
-            "examples": examples,
-            "examples_per_class": examples_per_class,
-            "seed": seed,
-        }
-        others["network"] = checks.extent(self._bare, how.names(self._bare))
+        others: dict[str, Any] = {"act": act, "examples": examples, "examples_per_class": examples_per_class}
+        others |= {"seed": seed, "network": checks.extent(self._bare, how.names(self._bare))}
         self._settings = states.settings_of(when, epochs, self._signals, chosen, how, data, others)
         self._measuring: Measuring | None = self._new_measuring()
         self.before: dict[str, Any] | None = None
         if act and data is not None:
             self._finding.check_target(self._bare, self._measuring)
         watch_end(self, self._progress.clock)
-        checks.watch_zeros(self, optimizer, self._bare, how.names(self._bare))
+        self._zeros = checks.watch_zeros(self, optimizer, self._bare, how.names(self._bare))
 
     def step(self, batch: Batch | tuple[Tensor, Tensor] | object, output: Tensor) -> PruneEvent | None:
         """Tell that the optimiser has stepped, once for each ``optimizer.step()``; micro-batches do not count.
@@ -162,6 +157,7 @@ class EarlyPruner:
             output: what the model gave for it.
         """
         clock, measuring = self._progress.clock, self._measuring
+        self._zeros.remove()
         clock.step(waits=measuring is not None, pass_of_data=None if measuring is None else measuring.pass_of_data)
         if measuring is not None:
             measuring.step(batch, output, clock.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from math import ceil
 
@@ -22,13 +23,6 @@ def largest_keep(choose: Callable[[float], Keep], meets: Callable[[Keep], bool],
     >>> largest_keep(first, lambda keep: keep["fc"].sum() <= 5, least=1 / 8, parts=1024)["fc"].sum()
     tensor(5)
     """
-    low, beyond = max(1, ceil(least * parts)), parts + 1
-    best = choose(low / parts)
-    while beyond - low > 1:
-        middle = (low + beyond) // 2
-        keep = choose(middle / parts)
-        if meets(keep):
-            best, low = keep, middle
-        else:
-            beyond = middle
-    return best
+    low = max(1, ceil(least * parts))
+    fails = bisect_left(range(low + 1, parts + 1), True, key=lambda part: not meets(choose(part / parts)))
+    return choose((low + fails) / parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
@@ -39,25 +40,18 @@ def largest(
     >>> [kept.tolist() for kept in largest(scores, Flops(share=0.5), costs).values()]
     [[True, False, False], [True, False]]
     """
-    best = smallest(scores, target, costs, scope=scope, within=within)
+    smallest(scores, target, costs, scope=scope, within=within)
     cost = target.cost(costs)
     allowed = target.allowed(cost.dense)
     sizes = {name: score.numel() for name, score in scores.items()}
     parts, first, last = _range(sizes, scope, None if within is None else counts(within))
 
-    def at(number: int) -> tuple[Mask, bool]:
-        mask = keep_top(scores, number / parts, scope=scope, within=within)
-        return mask, cost.under(counts(mask)) <= allowed
+    def at(number: int) -> Mask:
+        return keep_top(scores, number / parts, scope=scope, within=within)
 
-    beyond = last + 1
-    while beyond - first > 1:
-        middle = (first + beyond) // 2
-        mask, met = at(middle)
-        if met:
-            best, first = mask, middle
-        else:
-            beyond = middle
-    return best
+    # The smallest meets it.
+    numbers = range(first + 1, last + 1)
+    return at(first + bisect_right(numbers, allowed, key=lambda number: Fraction(cost.under(counts(at(number))))))
 
 
 def smallest(

@@ -12,6 +12,7 @@ from torch import nn
 from secateurs.core import Keep
 from secateurs.how import remove_channels
 from secateurs.measure.costs import without_values
+from secateurs.pruner.after import work_in_words
 from secateurs.pruner.wrappers import plain
 
 
@@ -51,12 +52,7 @@ class ChannelSavings:
         return self.parameters / self.parameters_dense
 
     def __str__(self) -> str:
-        work = ""
-        if self.multiply_adds is not None and self.multiply_adds_dense:
-            share = self.multiply_adds / self.multiply_adds_dense
-            work = (
-                f"; {self.multiply_adds:,} of {self.multiply_adds_dense:,} multiply-adds for an example ({share:.2%})"
-            )
+        work = work_in_words(self.multiply_adds, self.multiply_adds_dense)
         return (
             f"{self.channels} of {self.channels_dense} channels and {self.kept} of {self.weights} prunable weights are "
             f"left ({self.density:.2%}; {self.density_of_all_parameters:.2%} of all parameters): {self.bytes:,} of "

@@ -9,9 +9,6 @@ from secateurs.report.curves import Spread
 from secateurs.report.rows import InstabilityRun, number
 from secateurs.report.words import listed, number_of, plural
 
-STABLE = 0.02
-"""Below this error barrier on training data, as a fraction, P2 calls a network stable."""
-
 NOTE = (
     "Instability (P2, Algorithm 3): copies of the network at that epoch are trained with different orders of the data. "
     "It is the highest error on the straight line between their weights, minus the mean error of its ends; below 2 "
@@ -35,7 +32,8 @@ def at_moments(runs: Sequence[InstabilityRun]) -> tuple[Instability, ...]:
     """The runs of one setting, moment by moment.
 
     >>> from secateurs.report.rows import InstabilityRun
-    >>> runs = [InstabilityRun(seed, "", "4ep", 4.0, {"train_instability": 0.01 * seed}) for seed in (1, 3)]
+    >>> summaries = [{"train_instability": 0.01, "stable": True}, {"train_instability": 0.03, "stable": False}]
+    >>> runs = [InstabilityRun(seed, "", "4ep", 4.0, summary) for seed, summary in enumerate(summaries)]
     >>> (found,) = at_moments(runs)
     >>> found.train.mean, found.stable, found.seeds
     (0.02, 1, 2)
@@ -50,7 +48,7 @@ def at_moments(runs: Sequence[InstabilityRun]) -> tuple[Instability, ...]:
                 moment=here[0].moment,
                 train=Spread.of(train),
                 test=Spread.of(number(run.summary, "test_instability") for run in here),
-                stable=sum(value < STABLE for value in train),
+                stable=sum(run.summary.get("stable") is True for run in here),
                 seeds=len(train),
             )
         )

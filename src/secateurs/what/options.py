@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Literal, get_args
 
-from secateurs.core import PruningError, did_you_mean
+from secateurs.core import PruningError, Spec, did_you_mean
 
 Statistics = Literal["running", "batch"]
 """What normalisation layers normalise with while a network is scored: running statistics, or the batch's own."""
@@ -46,6 +47,26 @@ def check_values(
         raise PruningError(f"{called}: probes: expected at least 1, got {probes!r}")
     if labels not in _LABELS:
         raise PruningError(f"{called}: unknown labels {labels!r}{did_you_mean(str(labels), _LABELS)}")
+
+
+def check_named(
+    kind: str, spec: Spec, table: Iterable[str], options_of: Callable[[str], Iterable[str]], at: str
+) -> None:
+    """Refuse a name that the table of a ``kind`` of score has not, and options that the score has not.
+
+    Args:
+        options_of: the options of a score of the table.
+        at: what the message begins with.
+
+    Raises:
+        PruningError: with the choices and the nearest match.
+    """
+    if spec.name not in table:
+        raise PruningError(f"{at}unknown {kind} {spec.name!r}{did_you_mean(spec.name, table)}")
+    known = options_of(spec.name)
+    for option in spec.options:
+        if option not in known:
+            raise PruningError(f"{at}{kind} {spec.name!r} has no option {option!r}{did_you_mean(option, known)}")
 
 
 def _at_least_one(value: object) -> bool:

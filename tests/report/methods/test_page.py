@@ -7,48 +7,16 @@ import dataclasses
 import io
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
 
+from pages import Reader, plain
 from secateurs.report import Provenance, ReportedResult, find_methods, show_methods, write_methods_report
 from secateurs.report.methods import COLUMNS, render_methods, replications, summary, tables
 from secateurs.report.words import SPACE
 
 EVIL = "<script>alert('x')</script> & $x_1$"
-VOID = {"meta", "img", "br"}
-
-
-class Reader(HTMLParser):
-    """Collects tags, attributes and text, and checks that every element is closed in order."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data) -> None:
-        self.text += data
-
-
-def plain(text: str) -> str:
-    """Text with the spaces and signs of a keyboard."""
-    return text.replace(SPACE, " ").replace("\N{MINUS SIGN}", "-")
 
 
 REPORTED = (

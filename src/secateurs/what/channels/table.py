@@ -9,14 +9,14 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Batch, Group, PruningError, Spec, Task, all_finite, did_you_mean
+from secateurs.core import Batch, Group, PruningError, Spec, Task, all_finite
 from secateurs.what.channels.common import ChannelScoreFn, ChannelScores, check_channel_values
 from secateurs.what.channels.crop import crop_gate, crop_gate_eq6
 from secateurs.what.channels.gates import gate_decorators, snap
 from secateurs.what.channels.reduction import GateAbsolute
 from secateurs.what.channels.simple import bn_scale, filter_norm, random, uniform
 from secateurs.what.channels.weights import Reduced
-from secateurs.what.options import check_values
+from secateurs.what.options import check_named, check_values
 from secateurs.what.scores.table import SCORES
 
 CHANNEL_SCORES: dict[str, ChannelScoreFn] = {
@@ -119,13 +119,8 @@ def check_channel_score(spec: Spec, where: str) -> None:
     secateurs.core.errors.PruningError: what: channel score 'snip' has no option 'reduc'; choices: ...
     """
     at = f"{where}: " if where else ""
-    if spec.name not in CHANNEL_SCORES:
-        raise PruningError(f"{at}unknown channel score {spec.name!r}{did_you_mean(spec.name, CHANNEL_SCORES)}")
-    known = options_of(spec.name)
-    for option in spec.options:
-        if option not in known:
-            raise PruningError(f"{at}channel score {spec.name!r} has no option {option!r}{did_you_mean(option, known)}")
-    function, options = CHANNEL_SCORES[spec.name], {**known, **spec.options}
+    check_named("channel score", spec, CHANNEL_SCORES, options_of, at)
+    function, options = CHANNEL_SCORES[spec.name], {**options_of(spec.name), **spec.options}
     called = f"{at}{spec.name}"
     check_values(called, **_ruled(check_values, options))
     if isinstance(function, Reduced):

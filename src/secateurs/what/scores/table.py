@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, Task, all_finite, did_you_mean
-from secateurs.what.options import check_values
+from secateurs.core import Batch, PruningError, ScoreFn, Scores, Spec, Task, all_finite
+from secateurs.what.options import check_named, check_values
 from secateurs.what.scores.curvature import obd
 from secateurs.what.scores.fisher import fisher, fisher_empirical
 from secateurs.what.scores.flow import gradient_flow, grasp
@@ -46,6 +47,12 @@ _GIVEN = frozenset(inspect.signature(ScoreFn.__call__).parameters)
 _RULED = frozenset(inspect.signature(check_values).parameters)
 
 
+def _options_of(name: str) -> dict[str, Any]:
+    """Options of a score of the table, with their defaults."""
+    parameters = inspect.signature(SCORES[name]).parameters
+    return {option: each.default for option, each in parameters.items() if option not in _GIVEN}
+
+
 def check_score(spec: Spec, where: str) -> None:
     """See whether the table has the score and the score its options, before anything is trained or scored.
 
@@ -62,15 +69,8 @@ def check_score(spec: Spec, where: str) -> None:
     secateurs.core.errors.PruningError: what: score 'magnitude' has no option 'unit'; choices: unit_variance
     """
     at = f"{where}: " if where else ""
-    if spec.name not in SCORES:
-        raise PruningError(f"{at}unknown score {spec.name!r}{did_you_mean(spec.name, SCORES)}")
-    parameters = inspect.signature(SCORES[spec.name]).parameters
-    options = {name: each.default for name, each in parameters.items() if name not in _GIVEN}
-    takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
-    for option in spec.options:
-        if option not in options and not takes_any:
-            raise PruningError(f"{at}score {spec.name!r} has no option {option!r}{did_you_mean(option, options)}")
-    options |= spec.options
+    check_named("score", spec, SCORES, _options_of, at)
+    options = {**_options_of(spec.name), **spec.options}
     check_values(f"{at}{spec.name}", **{name: options[name] for name in _RULED & options.keys()})
 
 
