@@ -120,7 +120,7 @@ def main() -> None:
     arguments.add_argument("--model", action="append", choices=[*SHAPES])
     chosen = arguments.parse_args()
     torch.set_num_threads(chosen.threads)
-    warnings.filterwarnings("ignore", message="EarlyPruner.*no epoch_end")  # epochs of one step, and then a long one
+    warnings.filterwarnings("ignore", message="EarlyPruner:.*epoch")  # epochs of one step, and then a long one
     print(f"batch {BATCH}, float32, {chosen.threads} thread(s), torch {torch.__version__}")
     for name in chosen.model or SHAPES:
         inputs = torch.randn(BATCH, *SHAPES[name], generator=generator_for("benchmark"))
