@@ -26,7 +26,7 @@ def torchrun(script: Path, *arguments: str) -> str:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for _ in range(3):
         done = subprocess.run([*command, str(script), *arguments], env=environment, capture_output=True, text=True)
-        # About one process in twenty is aborted by gloo's threads as it ends, when all is done and printed.
+        # About one process in twenty is aborted by gloo as it ends, when all is done and printed (with no pruner, too).
         if "terminate called without an active exception" not in done.stderr:
             break
     assert done.returncode == 0, done.stderr
