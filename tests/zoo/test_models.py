@@ -15,16 +15,9 @@ from secateurs.core import Spec, TrainingError, prunable
 from secateurs.zoo import MODELS, build_model
 from secateurs.zoo.models import BasicBlock
 from toys import content, generator, same_bits, surroundings
+from zoo_specs import SHAPE, small
 
 contract = pytest.mark.parametrize("name", MODELS)
-SHAPE = (3, 32, 32)
-
-
-def small(name: str) -> Spec:
-    """The network with as few channels as it can have."""
-    options = {"width": 2, "hidden": (6, 5)}
-    taken = inspect.signature(MODELS[name]).parameters
-    return Spec(name, {key: value for key, value in options.items() if key in taken})
 
 
 @contract
@@ -39,7 +32,7 @@ def test_it_is_the_function_of_its_name(name: str) -> None:
 
 @contract
 def test_it_maps_images_to_logits_each_by_itself(name: str) -> None:
-    model = build_model(small(name), SHAPE, 7, seed=0).double().eval()
+    model = build_model(small(name, 2), SHAPE, 7, seed=0).double().eval()
     x = torch.randn(3, *SHAPE, dtype=torch.float64, generator=generator(1))
     logits = model(x)
     assert logits.shape == (3, 7)
@@ -51,11 +44,11 @@ def test_it_maps_images_to_logits_each_by_itself(name: str) -> None:
 @contract
 def test_initial_weights_follow_from_the_seed_alone(name: str) -> None:
     around = surroundings()
-    one, again, other = (build_model(small(name), SHAPE, 7, seed=seed) for seed in (3, 3, 4))
+    one, again, other = (build_model(small(name, 2), SHAPE, 7, seed=seed) for seed in (3, 3, 4))
     assert surroundings() == around
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(77)
-        later = build_model(small(name), SHAPE, 7, seed=3)
+        later = build_model(small(name, 2), SHAPE, 7, seed=3)
     assert same_bits(one, again)
     assert same_bits(one, later)
     for key, p in prunable(one).items():
@@ -64,7 +57,7 @@ def test_initial_weights_follow_from_the_seed_alone(name: str) -> None:
 
 @contract
 def test_it_is_ready_to_be_trained_and_pruned(name: str) -> None:
-    model = build_model(small(name), SHAPE, 7, seed=0)
+    model = build_model(small(name, 2), SHAPE, 7, seed=0)
     assert all(module.training for module in model.modules())
     weights = prunable(model)
     assert [p.ndim for p in weights.values()] == [
@@ -78,7 +71,7 @@ def test_it_is_ready_to_be_trained_and_pruned(name: str) -> None:
 @contract
 def test_nothing_in_it_is_random_but_its_initial_weights(name: str) -> None:
     """Dropout, say, would draw from the global state: two runs of one spec would differ."""
-    model, around = build_model(small(name), SHAPE, 7, seed=0).train(), surroundings()
+    model, around = build_model(small(name, 2), SHAPE, 7, seed=0).train(), surroundings()
     model(torch.randn(2, *SHAPE, generator=generator(2)))
     assert surroundings() == around
 

@@ -10,10 +10,7 @@ import torch
 
 from secateurs.core import Spec, TrainingError, prunable
 from secateurs.zoo import MODELS, build_model
-
-SMALL = {name: {"width": 4} for name in MODELS if name not in ("lenet_300_100",)} | {
-    "lenet_300_100": {"hidden": (5, 4)}
-}
+from zoo_specs import small
 
 
 def parameters(name: str, input_shape: tuple[int, ...] = (3, 32, 32), num_classes: int = 10, **options: object) -> int:
@@ -76,6 +73,9 @@ def test_cifar_resnets_have_the_published_number_of_parameters(
 
 def test_resnet18_has_the_published_number_of_parameters() -> None:
     assert parameters("resnet18") == resnet_parameters([64, 128, 256, 512], 2, projections=True) == 11_173_962
+    # As torchvision's: a stem of 7 x 7 in place of 3 x 3, and a classifier of 1,000.
+    assert parameters("resnet18_imagenet", (3, 224, 224), 1000) == 11_689_512
+    assert parameters("resnet18_imagenet", num_classes=1000) == 11_173_962 + 40 * 3 * 64 + 513 * 990
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,7 @@ def test_a_bottleneck_is_its_shortcut_where_its_branch_gives_nothing() -> None:
 def test_uniform_scales_are_drawn_after_everything_else(name: str) -> None:
     """P2's networks have the weights of the others, and scales of batch normalisation from U(0, 1)."""
     one, uniform = (
-        build_model(Spec(name, {**SMALL[name], "bn_scale": scale}), (3, 32, 32), 7, seed=3).state_dict()
-        for scale in ("one", "uniform")
+        build_model(small(name, bn_scale=scale), (3, 32, 32), 7, seed=3).state_dict() for scale in ("one", "uniform")
     )
     scales = {key for key in one if key.endswith(".running_mean")}
     scales = {key.replace("running_mean", "weight") for key in scales}
@@ -132,7 +131,7 @@ def test_uniform_scales_are_drawn_after_everything_else(name: str) -> None:
     drawn = torch.cat([uniform[key] for key in sorted(scales)])
     assert 0 <= float(drawn.min()) < float(drawn.max()) < 1
     assert float(drawn.mean()) == pytest.approx(0.5, abs=3 / (12 * len(drawn)) ** 0.5)
-    again = build_model(Spec(name, {**SMALL[name], "bn_scale": "uniform"}), (3, 32, 32), 7, seed=3).state_dict()
+    again = build_model(small(name, bn_scale="uniform"), (3, 32, 32), 7, seed=3).state_dict()
     assert all(torch.equal(again[key], value) for key, value in uniform.items())
 
 
@@ -164,7 +163,7 @@ def test_vggs_have_the_number_of_parameters_that_their_layers_make(
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_network_learns_from_a_batch_with_all_its_weights(name: str) -> None:
-    model = build_model(Spec(name, SMALL[name]), (3, 32, 32), 7, seed=0)
+    model = build_model(small(name), (3, 32, 32), 7, seed=0)
     logits = model(torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
     assert logits.shape == (3, 7)
     torch.nn.functional.cross_entropy(logits, torch.tensor([0, 3, 6])).backward()
@@ -233,6 +232,18 @@ def test_width_scales_the_prunable_weights_about_quadratically() -> None:
         (Spec("resnet50", {"stem": "large"}), (3, 32, 32), "stem must be 'small' or 'imagenet', got 'large'"),
         (Spec("wide_resnet", {"widen": 0}), (3, 32, 32), "widen must be at least 1, got 0"),
         (Spec("wide_resnet", {"depth": 16}), (3, 32, 32), r"depth must be 6 n \+ 2 .*, got 16"),
+        (Spec("mobilenet_v1", {"stem": "none"}), (3, 32, 32), "stem must be 'small' or 'imagenet', got 'none'"),
+        (Spec("mobilenet_v1", {"width": 0}), (3, 32, 32), "width must be at least 1, got 0"),
+        (Spec("preresnet", {"depth": 22}), (3, 32, 32), r"preresnet: depth must be 6 n \+ 2 .*, got 22"),
+        (Spec("preresnet20", {"shortcut": "C"}), (3, 32, 32), "shortcut must be 'A' or 'B', got 'C'"),
+        (Spec("preresnet20", {"width": 0}), (3, 32, 32), "width must be at least 1, got 0"),
+        (Spec("densenet", {"depth": 41}), (3, 32, 32), r"densenet: depth must be 3 n \+ 4 .*, got 41"),
+        (Spec("densenet", {"depth": 13, "bc": True}), (3, 32, 32), r"depth must be 6 n \+ 4 .*, got 13"),
+        (Spec("densenet40", {"growth": 0}), (3, 32, 32), "growth must be at least 1, got 0"),
+        (Spec("densenet40", {"initial": 0}), (3, 32, 32), "initial must be at least 1, got 0"),
+        (Spec("densenet40"), (1, 3, 8), "DenseNet halves its input 2 times .* at least 4 x 4, got 3 x 8"),
+        (Spec("resnext29", {"groups": 0}), (3, 32, 32), "groups must be at least 1, got 0"),
+        (Spec("resnext101_32x8d", {"width": 0}), (3, 32, 32), "width must be at least 1, got 0"),
         (Spec("digits_resnet", {"stages": 0}), (1, 8, 8), "stages must be at least 1"),
         (Spec("resnet21"), (3, 32, 32), "no network is named 'resnet21'; choices: .*did you mean 'resnet"),
     ],

@@ -1,5 +1,8 @@
 """Data sets that live on the device: uint8 tensors, normalised and augmented batch by batch.
 
+Where there are too many images for that, they stay in their files and each batch is decoded in its
+turn (:class:`~secateurs.zoo.streamed.StreamedImages`); the rest is the same.
+
 The order of an epoch and its augmentation follow from ``(seed, epoch)`` alone, whatever was
 trained, resumed or pruned before.
 """
@@ -18,8 +21,9 @@ from torch import Tensor
 
 from secateurs.core import Batch, DataError, Task, generator_for
 from secateurs.zoo.augment import AUGMENTATIONS
+from secateurs.zoo.streamed import Images, StreamedImages, fetched, taken
 
-Augmentation = Literal["none", "shift", "flip_crop"]
+Augmentation = Literal["none", "shift", "flip_crop", "flip_crop_rotate"]
 
 
 @dataclass(frozen=True)
@@ -27,29 +31,38 @@ class ImageSet:
     """Labelled images on one device.
 
     Args:
-        images: ``[N, C, H, W]`` uint8.
+        images: ``[N, C, H, W]`` uint8, in memory or streamed.
         targets: ``[N]`` int64 class indices.
         mean, std: per channel, ``[C]`` float32, in units of ``images``.
+        margin: pixels on each side of the images that are for augmentation to move into; networks see
+            ``[C, H - 2 margin, W - 2 margin]``, the middle where nothing moves it.
     """
 
-    images: Tensor
+    images: Images
     targets: Tensor
     mean: Tensor
     std: Tensor
+    margin: int = 0
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example as networks see it, ``(C, H, W)``."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height - 2 * self.margin, width - 2 * self.margin
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def batch(self, index: Tensor) -> Batch:
         """The examples at ``index`` (``[n]`` int64), normalised, unaugmented."""
-        return Batch(self._normalised(self.images[index]), self.targets[index])
+        return Batch(self._shown(self.images[index]), self.targets[index])
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
         """The first ``limit`` examples in their own order, unaugmented, ``size`` at a time."""
         end = len(self) if limit is None else min(limit, len(self))
-        for start in range(0, end, size):
-            stop = min(start + size, end)
-            yield Batch(self._normalised(self.images[start:stop]), self.targets[start:stop])
+        parts = [slice(start, min(start + size, end)) for start in range(0, end, size)]
+        for part, images in zip(parts, fetched(self.images, parts), strict=True):
+            yield Batch(self._shown(images), self.targets[part])
 
     def epoch(
         self, epoch: int, batch_size: int, seed: int, augment: Augmentation = "none", first_step: int = 0
@@ -60,11 +73,10 @@ class ImageSet:
         run that goes on in mid-epoch sees what an undisturbed one sees.
         """
         order = torch.randperm(len(self), generator=generator_for("order", seed, epoch)).to(self.targets.device)
-        change = AUGMENTATIONS[augment]
-        for step, index in enumerate(order.split(batch_size)):
-            if step >= first_step:
-                randomness = generator_for("augmentation", seed, epoch, step)
-                yield Batch(self._normalised(change(self.images[index], randomness)), self.targets[index])
+        change, parts = AUGMENTATIONS[augment], order.split(batch_size)[first_step:]
+        for step, (index, images) in enumerate(zip(parts, fetched(self.images, parts), strict=True), first_step):
+            randomness = generator_for("augmentation", seed, epoch, step)
+            yield Batch(self._normalised(change(images, randomness, margin=self.margin)), self.targets[index])
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Batches in one epoch.
@@ -98,7 +110,7 @@ class ImageSet:
 
     def subset(self, index: Tensor) -> ImageSet:
         """The examples at ``index``, in that order."""
-        return replace(self, images=self.images[index], targets=self.targets[index])
+        return replace(self, images=taken(self.images, index), targets=self.targets[index])
 
     def probe(self, size: int, seed: int) -> ImageSet:
         """``size`` fixed examples in a random order: the same for every epoch of a run."""
@@ -107,7 +119,13 @@ class ImageSet:
 
     def to(self, device: torch.device | str) -> ImageSet:
         """The same examples on another device."""
-        return ImageSet(*(t.to(device) for t in (self.images, self.targets, self.mean, self.std)))
+        here = {name: getattr(self, name).to(device) for name in ("images", "targets", "mean", "std")}
+        return replace(self, **here)
+
+    def _shown(self, images: Tensor) -> Tensor:
+        """Normalised, without margins."""
+        m = self.margin
+        return self._normalised(images[..., m : images.shape[-2] - m, m : images.shape[-1] - m])
 
     def _normalised(self, images: Tensor) -> Tensor:
         shape = (1, -1, 1, 1)
@@ -133,17 +151,28 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example, ``(C, H, W)``."""
-        return tuple(self.train.images.shape[1:])
+        return self.train.input_shape
+
+    @property
+    def example(self) -> Tensor:
+        """One example of zeros, ``[1, C, H, W]`` of the inputs' type, on their device: to trace networks with."""
+        return torch.zeros(1, *self.input_shape, device=self.train.targets.device)
 
     @cached_property
     def digest(self) -> str:
         """sha256 over every part's images and labels: goes into the key of each job that reads them.
 
-        Computed once: it is asked for by every job of a study.
+        Streamed images are stood for by the names, sizes and times of change of their files. Computed
+        once: it is asked for by every job of a study.
         """
         total = hashlib.sha256(self.name.encode())
         for part in (self.train, self.validation, self.test):
+            if part.margin:
+                total.update(f"margin {part.margin}".encode())
             for tensor in (part.images, part.targets, part.mean, part.std):
+                if isinstance(tensor, StreamedImages):
+                    total.update(f"{tensor.digest} {tensor.shape}".encode())
+                    continue
                 total.update(str((tuple(tensor.shape), tensor.dtype)).encode())
                 total.update(tensor.cpu().contiguous().numpy().reshape(-1).data)
         return total.hexdigest()

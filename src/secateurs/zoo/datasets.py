@@ -11,6 +11,7 @@ from secateurs.zoo.sources import (
     cifar100,
     fashion_mnist,
     image_folder,
+    imagenet,
     mnist,
     parquet,
     svhn,
@@ -27,5 +28,6 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "tiny_imagenet": tiny_imagenet,
     "parquet": parquet,
     "image_folder": image_folder,
+    "imagenet": imagenet,
 }
 """The only place where a name means a data set."""

@@ -142,8 +142,8 @@ def test_every_option_of_a_data_set_can_be_a_recipe_field(name: str) -> None:
     for option in signature.parameters.values():
         assert option.kind is option.KEYWORD_ONLY
         assert option.name in hints
-        required = (name, option.name) in {("parquet", "train"), ("parquet", "test"), ("image_folder", "root")}
-        assert (option.default is option.empty) == required
+        required = {"parquet": {"train", "test"}, "image_folder": {"root"}, "imagenet": {"root"}}.get(name, set())
+        assert (option.default is option.empty) == (option.name in required)
     assert DATASETS[name].__name__ == name
     assert DATASETS[name].__doc__
 
@@ -151,4 +151,4 @@ def test_every_option_of_a_data_set_can_be_a_recipe_field(name: str) -> None:
 def test_recipes_can_hold_the_options_of_every_data_set() -> None:
     for function in DATASETS.values():
         for hint in typing.get_type_hints(function).values():
-            assert hint in (int, str, int | None, str | None) or hint.__name__ == "Dataset"
+            assert hint in (int, str, bool, int | None, str | None) or hint.__name__ == "Dataset"

@@ -9,12 +9,25 @@ from torch import nn
 
 from secateurs.core import Spec, TrainingError, derive_seed, did_you_mean
 from secateurs.zoo.models.conv import conv_2, conv_4, conv_6
+from secateurs.zoo.models.densenet import densenet, densenet40
 from secateurs.zoo.models.mlp import lenet_300_100
+from secateurs.zoo.models.mobilenet import mobilenet_v1
+from secateurs.zoo.models.preactivation import (
+    preresnet,
+    preresnet20,
+    preresnet32,
+    preresnet44,
+    preresnet56,
+    preresnet80,
+    preresnet110,
+    preresnet152,
+)
 from secateurs.zoo.models.residual import BasicBlock, Bottleneck, ResNet
 from secateurs.zoo.models.resnet import (
     cifar_resnet,
     digits_resnet,
     resnet18,
+    resnet18_imagenet,
     resnet20,
     resnet32,
     resnet44,
@@ -23,6 +36,7 @@ from secateurs.zoo.models.resnet import (
     resnet110,
     wide_resnet,
 )
+from secateurs.zoo.models.resnext import resnext29, resnext101_32x8d, resnext101_32x16d, resnext101_32x48d
 from secateurs.zoo.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
@@ -36,15 +50,31 @@ __all__ = [
     "conv_2",
     "conv_4",
     "conv_6",
+    "densenet",
+    "densenet40",
     "digits_resnet",
     "lenet_300_100",
+    "mobilenet_v1",
+    "preresnet",
+    "preresnet20",
+    "preresnet32",
+    "preresnet44",
+    "preresnet56",
+    "preresnet80",
+    "preresnet110",
+    "preresnet152",
     "resnet18",
+    "resnet18_imagenet",
     "resnet20",
     "resnet32",
     "resnet44",
     "resnet50",
     "resnet56",
     "resnet110",
+    "resnext29",
+    "resnext101_32x8d",
+    "resnext101_32x16d",
+    "resnext101_32x48d",
     "vgg11",
     "vgg13",
     "vgg16",
@@ -61,6 +91,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "cifar_resnet": cifar_resnet,
     "wide_resnet": wide_resnet,
     "resnet18": resnet18,
+    "resnet18_imagenet": resnet18_imagenet,
     "resnet20": resnet20,
     "resnet32": resnet32,
     "resnet44": resnet44,
@@ -71,6 +102,21 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "vgg13": vgg13,
     "vgg16": vgg16,
     "vgg19": vgg19,
+    "mobilenet_v1": mobilenet_v1,
+    "densenet": densenet,
+    "densenet40": densenet40,
+    "preresnet": preresnet,
+    "preresnet20": preresnet20,
+    "preresnet32": preresnet32,
+    "preresnet44": preresnet44,
+    "preresnet56": preresnet56,
+    "preresnet80": preresnet80,
+    "preresnet110": preresnet110,
+    "preresnet152": preresnet152,
+    "resnext29": resnext29,
+    "resnext101_32x8d": resnext101_32x8d,
+    "resnext101_32x16d": resnext101_32x16d,
+    "resnext101_32x48d": resnext101_32x48d,
 }
 """The only place where a name means a network."""
 

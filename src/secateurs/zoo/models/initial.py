@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import nn
@@ -21,8 +22,7 @@ def initial_weights(model: nn.Module, bn_scale: BnScale = "one") -> None:
     Raises:
         TrainingError: when ``bn_scale`` is neither.
     """
-    if bn_scale not in ("one", "uniform"):
-        raise TrainingError(f"bn_scale must be 'one' or 'uniform', got {bn_scale!r}")
+    one_of("bn_scale", bn_scale, ("one", "uniform"))
     kaiming(model)
     if bn_scale == "uniform":
         for module in model.modules():
@@ -54,6 +54,21 @@ def positive(**options: int) -> None:
     for name, value in options.items():
         if value < 1:
             raise TrainingError(f"{name} must be at least 1, got {value}")
+
+
+def one_of(option: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of the choices.
+
+    Raises:
+        TrainingError: naming the option and its choices.
+
+    >>> one_of("stem", "large", ("small", "imagenet"))
+    Traceback (most recent call last):
+    ...
+    secateurs.core.errors.TrainingError: stem must be 'small' or 'imagenet', got 'large'
+    """
+    if value not in choices:
+        raise TrainingError(f"{option} must be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def halvings(network: str, input_shape: tuple[int, ...], times: int) -> None:

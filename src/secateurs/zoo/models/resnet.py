@@ -42,14 +42,27 @@ def cifar_resnet(
     Raises:
         TrainingError: when the depth is not 6 n + 2.
     """
-    blocks, rest = divmod(depth - 2, 6)
-    if rest or blocks < 1:
-        raise TrainingError(f"cifar_resnet: depth must be 6 n + 2 (8, 14, 20, 26, 32, ...), got {depth}")
+    blocks = blocks_of("cifar_resnet", depth)
     return ResNet(input_shape, num_classes, (width, 2 * width, 4 * width), blocks, shortcut, bn_scale=bn_scale)
 
 
+def blocks_of(network: str, depth: int) -> int:
+    """Blocks in each of the three stages of a CIFAR network of two convolutions a block: n, where depth = 6 n + 2.
+
+    Raises:
+        TrainingError: when the depth is not 6 n + 2.
+
+    >>> blocks_of("cifar_resnet", 20)
+    3
+    """
+    blocks, rest = divmod(depth - 2, 6)
+    if rest or blocks < 1:
+        raise TrainingError(f"{network}: depth must be 6 n + 2 (8, 14, 20, 26, 32, ...), got {depth}")
+    return blocks
+
+
 class CifarResNet(Protocol):
-    """The paper's CIFAR network of one depth."""
+    """A CIFAR network of one depth."""
 
     def __call__(
         self,
@@ -62,29 +75,51 @@ class CifarResNet(Protocol):
     ) -> nn.Module: ...
 
 
-def _of_depth(depth: int, size: str) -> CifarResNet:
-    """The function ``resnet<depth>``; its docstring tells the ``size``."""
+class AnyDepth(Protocol):
+    """A CIFAR network of any depth."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        depth: int = 20,
+        width: int = 16,
+        shortcut: Shortcut = "A",
+        bn_scale: BnScale = "one",
+    ) -> nn.Module: ...
+
+
+def of_depth(name: str, network: AnyDepth, depth: int, text: str, default: Shortcut = "A") -> CifarResNet:
+    """The function ``name``: ``network`` of one depth, with another ``default`` shortcut and the docstring ``text``."""
 
     def resnet(
         input_shape: tuple[int, ...],
         num_classes: int,
         *,
         width: int = 16,
-        shortcut: Shortcut = "A",
+        shortcut: Shortcut = default,
         bn_scale: BnScale = "one",
     ) -> nn.Module:
-        return cifar_resnet(input_shape, num_classes, depth=depth, width=width, shortcut=shortcut, bn_scale=bn_scale)
+        return network(input_shape, num_classes, depth=depth, width=width, shortcut=shortcut, bn_scale=bn_scale)
 
-    resnet.__name__ = resnet.__qualname__ = f"resnet{depth}"
-    resnet.__doc__ = f"ResNet-{depth} for CIFAR-10: {size}."
+    resnet.__name__ = resnet.__qualname__ = name
+    resnet.__module__ = network.__module__
+    resnet.__doc__ = text
     return resnet
 
 
-resnet20 = _of_depth(20, "269,722 parameters with shortcut A, 272,474 with B (0.27 M in print)")
-resnet32 = _of_depth(32, "464,154 parameters with shortcut A, 466,906 with B (0.46 M in print)")
-resnet44 = _of_depth(44, "658,586 parameters with shortcut A, 661,338 with B (0.66 M in print)")
-resnet56 = _of_depth(56, "853,018 parameters with shortcut A, 855,770 with B (0.85 M in print)")
-resnet110 = _of_depth(110, "1,727,962 parameters with shortcut A, 1,730,714 with B (1.7 M in print)")
+def _resnet(depth: int, size: str) -> CifarResNet:
+    return of_depth(f"resnet{depth}", cifar_resnet, depth, f"ResNet-{depth} for CIFAR-10: {size}.")
+
+
+resnet20 = _resnet(20, "269,722 parameters with shortcut A, 272,474 with B (0.27 M in print)")
+resnet32 = _resnet(32, "464,154 parameters with shortcut A, 466,906 with B (0.46 M in print)")
+resnet44 = _resnet(44, "658,586 parameters with shortcut A, 661,338 with B (0.66 M in print)")
+resnet56 = _resnet(56, "853,018 parameters with shortcut A, 855,770 with B (0.85 M in print)")
+resnet110 = _resnet(110, "1,727,962 parameters with shortcut A, 1,730,714 with B (1.7 M in print)")
 
 
 def wide_resnet(
@@ -128,6 +163,22 @@ def resnet18(
     """
     widths = tuple(width * 2**stage for stage in range(4))
     return ResNet(input_shape, num_classes, widths, 2, shortcut, bn_scale=bn_scale)
+
+
+def resnet18_imagenet(
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    width: int = 64,
+    bn_scale: BnScale = "one",
+) -> nn.Module:
+    """ResNet-18 with the paper's own stem (7 x 7, max pool): 11,689,512 parameters on ImageNet, as torchvision's has.
+
+    For images of about 224 x 224, to which P1 enlarges Tiny ImageNet's: the other stem would keep 16
+    times as many numbers of each.
+    """
+    widths = tuple(width * 2**stage for stage in range(4))
+    return ResNet(input_shape, num_classes, widths, 2, "B", stem="imagenet", bn_scale=bn_scale)
 
 
 def resnet50(

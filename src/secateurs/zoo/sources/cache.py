@@ -20,6 +20,7 @@ from torch import Tensor
 
 from secateurs.zoo.sources.decode import decode
 from secateurs.zoo.sources.encoded import Source
+from secateurs.zoo.streamed import Images
 
 FORMAT = 1
 """Goes into every name: raised when the same source is to be decoded differently."""
@@ -28,9 +29,9 @@ _log = logging.getLogger(__name__)
 
 
 class Pixels(NamedTuple):
-    """One decoded split: images ``[N, C, H, W]`` uint8, labels ``[N]`` int64, and its name in messages."""
+    """One split: images ``[N, C, H, W]`` uint8, decoded or streamed, labels ``[N]`` int64, and its name in messages."""
 
-    images: Tensor
+    images: Images
     labels: Tensor
     where: str
 
@@ -52,12 +53,12 @@ def cached(source: Source, size: int | None) -> Pixels:
     found = _load(file, source.where)
     if found is None:
         encoded = source.read()
-        found = Pixels(decode(encoded, size), encoded.labels, source.where)
-        _save(file, found)
-    return found
+        found = decode(encoded, size), encoded.labels
+        _save(file, *found, source.where)
+    return Pixels(*found, source.where)
 
 
-def _load(file: Path, where: str) -> Pixels | None:
+def _load(file: Path, where: str) -> tuple[Tensor, Tensor] | None:
     if not file.exists():
         return None
     try:
@@ -70,22 +71,22 @@ def _load(file: Path, where: str) -> Pixels | None:
     if recorded != _checksum(images, labels):
         _log.warning("cached images of %s are damaged (wrong checksum) and are made again: %s", where, file)
         return None
-    return Pixels(images, labels, where)
+    return images, labels
 
 
-def _save(file: Path, pixels: Pixels) -> None:
+def _save(file: Path, images: Tensor, labels: Tensor, where: str) -> None:
     """Write beside the place and rename: whoever reads at the same time sees all of it or nothing."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    tensors = {"images": pixels.images, "labels": pixels.labels}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={"crc32": _checksum(*tensors.values()), "source": pixels.where})
+        facts = {"crc32": _checksum(images, labels), "source": where}
+        save_file({"images": images, "labels": labels}, temporary, metadata=facts)
         temporary.replace(file)
     except (SafetensorError, OSError) as error:
         _log.warning(
             "decoded images of %s could not be kept in %s (%s) and will be decoded again next time: "
             "set SECATEURS_CACHE to a folder that can be written",
-            pixels.where,
+            where,
             file.parent,
             error,
         )

@@ -1,8 +1,8 @@
 """Encoded images -> one uint8 tensor: one size and one number of channels, or a complaint that names the odd image.
 
-One thread on purpose: images of this size cost more Python than decompression, and threads that
-wait for each other's interpreter lock take longer than one (measured on CIFAR: 12,700 images/s
-with two, 15,300 with one).
+:func:`decode` has one thread on purpose: images of CIFAR's size cost more Python than decompression,
+and threads that wait for each other's interpreter lock take longer than one (measured on CIFAR:
+12,700 images/s with two, 15,300 with one). :func:`decode_file` is for large ones, many at a time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,16 +62,10 @@ def decode(encoded: Encoded, size: int | None = None) -> Tensor:
     width, height = (size, size) if size else next((s for s, _ in headers.values()), (1, 1))
     pixels = np.empty((len(encoded.images), 3 if mode == "RGB" else 1, height, width), np.uint8)
 
-    def finished(image: Any) -> Any:
-        converted = image if image.mode == mode else image.convert(mode)
-        if size is not None and converted.size != (size, size):
-            converted = _square(converted).resize((size, size), image_module.Resampling.BILINEAR)
-        return np.asarray(converted)
-
     def keep(index: int, array: Any) -> None:
         pixels[index] = array.transpose(2, 0, 1) if array.ndim == 3 else array
 
-    _each(encoded, image_module, finished, faults, keep)
+    _each(encoded, image_module, partial(_pixels, mode=mode, size=size), faults, keep)
     if faults:
         raise DataError(
             f"{encoded.where}: {len(faults)} of {len(encoded.images)} images cannot be decoded: "
@@ -78,6 +73,31 @@ def decode(encoded: Encoded, size: int | None = None) -> Tensor:
             f"(the first: {faults[min(faults)]}): repair or remove them"
         )
     return torch.from_numpy(pixels)
+
+
+def decode_file(file: str, size: int) -> Tensor:
+    """One file to ``[3, size, size]`` uint8: the pixels that :func:`decode` gives it, in colour in any case.
+
+    Raises:
+        DataError: naming the file, when it cannot be decoded or has more than 8 bits a channel.
+    """
+    image_module = extra("PIL.Image")
+    try:
+        with image_module.open(file) as image:
+            mode = image.mode
+            if mode in _GREY | _COLOUR:
+                return torch.from_numpy(np.array(_pixels(image, "RGB", size))).permute(2, 0, 1)
+    except (*_FAULTS, image_module.DecompressionBombError) as fault:
+        raise DataError(f"{file}: cannot be decoded ({fault}): repair or remove it") from fault
+    raise DataError(f"{file}: has more than 8 bits a channel (mode {mode}): convert it to 8 bits first")
+
+
+def _pixels(image: Any, mode: str, size: int | None) -> Any:
+    """Of an opened image the pixels in one mode, its central square resized where a size is asked for."""
+    converted = image if image.mode == mode else image.convert(mode)
+    if size is not None and converted.size != (size, size):
+        converted = _square(converted).resize((size, size), extra("PIL.Image").Resampling.BILINEAR)
+    return np.asarray(converted)
 
 
 def _each(

@@ -5,13 +5,22 @@ How a set is split is part of its definition, so no run's seed enters here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from secateurs.core import DataError, generator_for
 from secateurs.zoo.data import Dataset, ImageSet
 from secateurs.zoo.sources.cache import Pixels
+from secateurs.zoo.streamed import Images, StreamedImages, fetched, taken
 from secateurs.zoo.tasks import Classification
+
+SAMPLE = 2048
+"""Streamed training images that the normalisation is measured on."""
+
+CHUNK = 256
+"""Images whose pixels are counted at a time, at most."""
 
 
 def assemble(
@@ -24,14 +33,19 @@ def assemble(
     num_classes: int | None = None,
     validation: int | None = None,
     train_examples: int | None = None,
+    crop: int | None = None,
+    normalisation: tuple[Tensor, Tensor] | None = None,
 ) -> Dataset:
-    """A data set out of decoded splits.
+    """A data set out of splits.
 
     Args:
         held: the source's own validation split; without it, examples of ``train`` are held out.
         num_classes: None for one more than the highest training label.
         validation: how many examples to hold out, in the proportions of the classes; None for a tenth.
         train_examples: how many of the others to train on, in the same proportions; None for all.
+        crop: side of what networks see of each image; None for all of it.
+        normalisation: mean and standard deviation of each channel, ``[C]`` in units of the pixels; None to
+            measure them on the training images.
 
     Raises:
         DataError: for labels out of range, classes missing from a split, numbers that cannot be met, or
@@ -54,8 +68,9 @@ def assemble(
     if train_examples is not None and train_examples != len(rest):
         rest = rest[stratified(train.labels[rest], train_examples, "train_examples", train.where)[0]]
     seen = _taken(train, rest)
-    mean, std = _normalisation(seen.images)
-    sets = [ImageSet(part.images, part.labels, mean, std) for part in (seen, kept_out, others[-1])]
+    margin = 0 if crop is None else _margin(name, seen.images.shape[-2:], crop)
+    mean, std = normalisation or _normalisation(seen.images)
+    sets = [ImageSet(part.images, part.labels, mean, std, margin) for part in (seen, kept_out, others[-1])]
     return Dataset(name, title, Classification(num_classes), num_classes, *sets)
 
 
@@ -132,28 +147,50 @@ def _alike(parts: list[Pixels]) -> list[Pixels]:
                 f"{first.where} has images of {w} x {h} (width x height), {part.where} of {other_w} x {other_h}: "
                 "set size to resize them all"
             )
-    return [part._replace(images=part.images.expand(-1, channels, -1, -1)) for part in parts]
+    return [part._replace(images=_coloured(part.images, channels)) for part in parts]
+
+
+def _coloured(images: Images, channels: int) -> Images:
+    return images if isinstance(images, StreamedImages) else images.expand(-1, channels, -1, -1)
 
 
 def _taken(part: Pixels, index: Tensor) -> Pixels:
-    return part._replace(images=part.images[index], labels=part.labels[index])
+    return part._replace(images=taken(part.images, index), labels=part.labels[index])
+
+
+def _margin(name: str, sides: Sequence[int], crop: int) -> int:
+    """Pixels on each side of a central window of ``crop`` x ``crop``."""
+    height, width = sides
+    if height != width:
+        raise DataError(f"{name}: crop = {crop} takes square images, but these are {width} x {height}: set size")
+    if not 1 <= crop <= height or (height - crop) % 2:
+        raise DataError(
+            f"{name}: crop must be one of {height}, {height - 2}, {height - 4}, ..., as much being cut on either side "
+            f"of images of {height} x {height}, got {crop}"
+        )
+    return (height - crop) // 2
 
 
 def _shuffled(total: int, purpose: str) -> Tensor:
     return torch.randperm(total, generator=generator_for("split", purpose))
 
 
-def _normalisation(images: Tensor) -> tuple[Tensor, Tensor]:
+def _normalisation(images: Images) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel, ``[C]`` float32, exact from a count of every value.
 
-    A channel that never changes gets deviation 1: it carries nothing, and must not become NaN.
+    Streamed images are counted on a fixed sample. A channel that never changes gets deviation 1: it
+    carries nothing, and must not become NaN.
     """
+    some = images.sample(SAMPLE) if isinstance(images, StreamedImages) else images
+    total, channels = some.shape[:2]
+    counts = torch.zeros(channels, 256, dtype=torch.int64)
+    for part in fetched(some, [slice(start, start + CHUNK) for start in range(0, total, CHUNK)]):
+        counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in part.unbind(1)])
     values = torch.arange(256, dtype=torch.float64)
     means, deviations = [], []
-    for channel in images.unbind(1):
-        counts = torch.bincount(channel.flatten(), minlength=256).double()
-        mean = (counts @ values) / counts.sum()
+    for count in counts.double():
+        mean = (count @ values) / count.sum()
         means.append(mean)
-        deviations.append(((counts @ (values - mean) ** 2) / counts.sum()).sqrt())
+        deviations.append(((count @ (values - mean) ** 2) / count.sum()).sqrt())
     std = torch.stack(deviations)
     return torch.stack(means).float(), torch.where(std > 0, std, 1.0).float()
