@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from secateurs.core import Group, Keep
 from secateurs.how import mask_channels, remove_channels
+from transformer_nets import NETS as TRANSFORMERS
+from transformer_nets import PICTURES, VECTORS, WORDS
 
-PICTURES, VECTORS, WORDS = (2, 3, 8, 8), (2, 8), (2, 4, 8)
 Conv = nn.Conv2d
 
 
@@ -260,10 +261,16 @@ STRUCTURES: dict[str, Structure] = {
         {"into": 7, "cells": 6},
         WORDS,
     ),
+    "gru, one step": Structure(
+        lambda: Net(recurrent, into=nn.Linear(8, 7), cells=nn.GRU(7, 6), out=nn.Linear(6, 4)),
+        {"into": 7, "cells": 6},
+        (1, 2, 8),
+    ),
     "transformer": Structure(
         lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), {"linear1": 16}, WORDS
     ),
 }
+STRUCTURES |= {name: Structure(*each) for name, each in TRANSFORMERS.items()}
 
 
 def prepared(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -312,3 +319,24 @@ def assert_removed_is_masked(model: nn.Module, keep: Keep, x: Tensor) -> nn.Modu
     if keep.removed:
         assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in model.parameters())
     return small
+
+
+def state_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """All there is to a model and its optimiser, by identity and by value."""
+    return {
+        "parameters": {name: (id(p), p.detach().clone(), p.grad) for name, p in model.named_parameters()},
+        "buffers": {name: (id(b), b.clone()) for name, b in model.named_buffers()},
+        "said": repr(model),
+        "groups": [[id(p) for p in group["params"]] for group in optimizer.param_groups],
+        "state": {id(p): {k: (id(v), copy.deepcopy(v)) for k, v in s.items()} for p, s in optimizer.state.items()},
+    }
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)

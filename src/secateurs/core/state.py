@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from secateurs.core.errors import TrainingError
+from secateurs.core.groups import Keep
 from secateurs.core.moment import Moment
 
 
@@ -21,7 +22,9 @@ class TrainState:
     ``schedule_start`` and ``max_lr`` anchor the learning-rate schedule: at the start of the run
     they are step 0 and the recipe's rate, after pruning the moment of pruning and
     ``max(Lambda, LR(t))`` (P0 section 3). ``mask`` (name -> bool, True = kept) is enforced by
-    whoever trains. ``diverged`` is the moment after which the loss was no longer finite;
+    whoever trains. ``channels`` says which units of the dense network are left of a model that was cut: it
+    carries the groups of the dense network, all of them, and ``model`` is as small as it says. A state has a
+    mask or channels, not both. ``diverged`` is the moment after which the loss was no longer finite;
     ``scaler`` the state of float16's loss scale, in JSON's terms.
     """
 
@@ -31,6 +34,7 @@ class TrainState:
     schedule_start: Moment
     max_lr: float
     mask: Mapping[str, Tensor] | None = None
+    channels: Keep | None = None
     diverged: Moment | None = None
     scaler: Mapping[str, Any] | None = None
     consumed: bool = False
@@ -52,12 +56,20 @@ class TrainState:
         """
         return self._with(consume=True, **changes)
 
-    def _with(self, *, consume: bool, **changes: Any) -> Self:
+    def check(self) -> None:
+        """See that this state may be used.
+
+        Raises:
+            TrainingError: when it was consumed.
+        """
         if self.consumed:
             raise TrainingError(
                 "this training state was already consumed by train() or prune(): use the state they "
                 "returned, or fork() before"
             )
+
+    def _with(self, *, consume: bool, **changes: Any) -> Self:
+        self.check()
         successor = copy.copy(self)
         for name, value in changes.items():
             setattr(successor, name, value)

@@ -19,6 +19,7 @@ def keep_in_steps(
     scope: str | Mapping[str, float] = "global",
     revive: bool = False,
     invert: bool = False,
+    within: Mask | None = None,
 ) -> Mask:
     """Score what is left, keep the top of it, and again, for each density of a schedule.
 
@@ -26,12 +27,14 @@ def keep_in_steps(
     the mask.
 
     Args:
-        scored: the scores under a mask, as :func:`keep_top` takes them; first it is called with None, all being kept.
+        scored: the scores under a mask, as :func:`keep_top` takes them; first it is called with None, all being kept,
+            or with ``within``.
         densities: kept / total after each step, never increasing; see :data:`DENSITIES`.
         scope: where scores compete, as in :func:`keep_top`.
         revive: all compete at every step, so that what an earlier one dropped may come back (de Jorge et al. 2021);
             ``scored`` must say what dropped entries are worth.
         invert: the lowest scores are kept, the top is pruned.
+        within: a mask to go on from, as if earlier steps had found it.
 
     Raises:
         PruningError: when there are no densities, they increase, or as :func:`keep_top` says.
@@ -43,13 +46,14 @@ def keep_in_steps(
     >>> keep_in_steps(lambda mask: scores, (0.5, 0.25), invert=True)["weight"].tolist()
     [True, False, False, False]
     """
-    mask: Mask | None = None
+    mask = within
     for density in densities:
         if mask is not None and not revive and _count(mask, density, scope) == mask.kept:
             continue
-        within = None if revive else mask
         # No name is given to the scores: they are gone when the next ones are made.
-        mask = keep_top(_reversed(scored(mask)) if invert else scored(mask), density, scope=scope, within=within)
+        mask = keep_top(
+            _reversed(scored(mask)) if invert else scored(mask), density, scope=scope, within=None if revive else mask
+        )
     if mask is None:
         raise PruningError("keep_in_steps: there are no densities: a schedule has at least one step")
     return mask

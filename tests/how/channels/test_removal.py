@@ -11,32 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from channel_nets import STRUCTURES, Conv, prepared, some, structure
+from channel_nets import STRUCTURES, Conv, prepared, same, some, state_of, structure
 from secateurs.core import Keep, PruningError, Spec
 from secateurs.how import channel_groups, cut_in_place, keep_top_channels, mask_channels, remove_channels
 from secateurs.how.channels import surgery
 from secateurs.zoo import build_model
-
-
-def state_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """All there is to a model and its optimiser, by identity and by value."""
-    return {
-        "parameters": {name: (id(p), p.detach().clone(), p.grad) for name, p in model.named_parameters()},
-        "buffers": {name: (id(b), b.clone()) for name, b in model.named_buffers()},
-        "said": repr(model),
-        "groups": [[id(p) for p in group["params"]] for group in optimizer.param_groups],
-        "state": {id(p): {k: (id(v), copy.deepcopy(v)) for k, v in s.items()} for p, s in optimizer.state.items()},
-    }
-
-
-def same(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return bool(a == b)
 
 
 def trained(name: str = "option A") -> tuple[nn.Module, Tensor, torch.optim.Optimizer, Keep]:

@@ -48,12 +48,18 @@ def remove_channels(model: nn.Module, keep: Keep, *, optimizer: Optimizer | None
         old: (name, new_parameter(old, plan.places.get(name, {})), plan.places.get(name, {}))
         for name, old in model.named_parameters()
     }
-    memo: dict[int, Any] = {id(old): new for old, (_, new, _) in moves.items()}
-    memo |= {id(b): cut(b, plan.places[name]) for name, b in model.named_buffers() if name in plan.places}
     changes = [] if optimizer is None else _optimizer_changes(optimizer, moves)
-    small = copy.deepcopy(model, memo)
-    commit([*_number_changes(small, plan), *changes])
-    return small
+    return _copied(model, plan, moves, changes)
+
+
+def cut_for_trial(model: nn.Module, keep: Keep) -> nn.Module:
+    """As :func:`remove_channels`, to be looked at and thrown away: parameters of which nothing goes are the model's.
+
+    Raises:
+        PruningError: as :func:`remove_channels`.
+    """
+    plan = surgery(model, keep)
+    return _copied(model, plan, _moves(model, plan), [])
 
 
 def cut_in_place(model: nn.Module, keep: Keep, optimizer: Optimizer | None = None) -> None:
@@ -76,10 +82,7 @@ def cut_in_place(model: nn.Module, keep: Keep, optimizer: Optimizer | None = Non
     (torch.Size([2, 3]), True)
     """
     plan = surgery(model, keep)
-    moves: Moves = {
-        old: (name, new_parameter(old, plan.places[name]) if name in plan.places else old, plan.places.get(name, {}))
-        for name, old in model.named_parameters()
-    }
+    moves = _moves(model, plan)
     renewed: dict[int, Any] = {id(old): new for old, (_, new, _) in moves.items() if new is not old}
     renewed |= {id(b): cut(b, plan.places[name]) for name, b in model.named_buffers() if name in plan.places}
     changes = []
@@ -116,6 +119,23 @@ def commit(changes: list[Change]) -> None:
         for old in reversed(done):
             old.slots[old.key] = old.value
         raise
+
+
+def _moves(model: nn.Module, plan: Surgery) -> Moves:
+    """New parameters for those that are cut; all others stay."""
+    return {
+        old: (name, new_parameter(old, plan.places[name]) if name in plan.places else old, plan.places.get(name, {}))
+        for name, old in model.named_parameters()
+    }
+
+
+def _copied(model: nn.Module, plan: Surgery, moves: Moves, changes: list[Change]) -> nn.Module:
+    """A copy that has the moved parameters and is cut, once the changes are done as well."""
+    memo: dict[int, Any] = {id(old): new for old, (_, new, _) in moves.items()}
+    memo |= {id(b): cut(b, plan.places[name]) for name, b in model.named_buffers() if name in plan.places}
+    small = copy.deepcopy(model, memo)
+    commit([*_number_changes(small, plan), *changes])
+    return small
 
 
 def _number_changes(model: nn.Module, plan: Surgery) -> list[Change]:

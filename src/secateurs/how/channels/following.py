@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, evaluating
+from secateurs.how.channels.branches import Decisions, Way, every_way
 from secateurs.how.channels.layers import LAYERS
 from secateurs.how.channels.pointwise import UNTAGGED, pointwise
 from secateurs.how.channels.reductions import REDUCTIONS
@@ -23,20 +25,44 @@ def tracer_of(model: nn.Module, exclude: Sequence[str], heads: bool = True) -> T
     return Tracer(model, RULES, pointwise, frozenset(exclude), heads)
 
 
-def follow(tracer: Tracer, example: Any) -> None:
-    """Call the tracer's model with ``example``, in evaluation mode and without gradients."""
+def follow(tracer: Tracer, example: Any, ways: Sequence[Way] | None = None) -> None:
+    """Call the tracer's model with ``example``, in evaluation mode and without gradients.
+
+    Where ``forward`` takes a truth value out of its inputs, it is called once for each way that it may go then; or in
+    the given ``ways`` only.
+    """
     model = tracer.model
-    with evaluating(model), torch.no_grad(), tracer.following():
+
+    def passed(told: Decisions) -> None:
         args, kwargs = _arguments(example, next(model.parameters()).device)
-        tracer.start((args, kwargs))
+        tracer.start((args, kwargs), told)
         with tracer:
             output = model(*args, **kwargs)
         tracer.end(output)
 
+    with evaluating(model), torch.no_grad(), _plain_attention(), tracer.following():
+        if ways is None:
+            tracer.trace.ways = every_way(passed)
+        else:
+            for way in ways:
+                passed(Decisions(way))
+        tracer.settle()
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Torch's own attention modules without the kernels that do a whole layer at once."""
+    was = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was)
+
 
 def _arguments(example: Any, device: torch.device) -> tuple[tuple[Any, ...], dict[str, Any]]:
     def there(value: Any) -> Any:
-        return value.to(device) if isinstance(value, Tensor) else value
+        return value.detach().to(device, copy=True) if isinstance(value, Tensor) else value
 
     if isinstance(example, Batch):
         return (there(example.inputs),), {}

@@ -29,8 +29,13 @@ def channel_groups(model: nn.Module, example: Any, *, exclude: Sequence[str] = (
     picked by number in ``forward``. The channels of a grouped convolution go by whole groups of it, those
     under a GroupNorm by whole groups of that: removing less would change what is left. Channels that
     ``forward`` splits into attention heads go by whole heads if it takes their number from the tensors
-    (``view(n, t, -1, size)``), and stay otherwise. The hidden units of an LSTM, GRU or RNN are one group for
-    all its layers and directions. A layer with a single unit has no group.
+    (``view(n, t, -1, size)``), and stay otherwise; heads of queries that share one of keys and values go with
+    it. ``torch.nn.MultiheadAttention`` stays whole, the MLP beside it does not. The hidden units of an LSTM, GRU or
+    RNN are one group for all its layers and directions, unless it projects them. A layer with a single unit has no
+    group.
+
+    A truth value that ``forward`` takes out of its inputs alone (``mask.all()``) is no obstacle: the model is
+    followed once for each way that it may go, and what is coupled on one of them is coupled.
 
     Args:
         model: any network whose forward pass does the same operations whatever the numbers are.
@@ -40,8 +45,8 @@ def channel_groups(model: nn.Module, example: Any, *, exclude: Sequence[str] = (
 
     Raises:
         PruningError: naming the layer: control flow that depends on data; an operation that has no rule; a layer that
-            is called more than once; sizes written into ``forward`` as numbers; a model on several
-            devices; when there is nothing that could be removed.
+            is called more than once; sizes written into ``forward`` as numbers, or numbers that it calculates from
+            sizes (``/ x.shape[-1] ** 0.5``); a model on several devices; when there is nothing that could be removed.
 
     >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
     >>> (group,) = channel_groups(net, torch.zeros(1, 1, 4, 4))
@@ -59,9 +64,11 @@ def channel_groups(model: nn.Module, example: Any, *, exclude: Sequence[str] = (
     weights = {first[id(weight)]: tuple(weight.shape) for weight in prunable(model, _computed(model, exclude)).values()}
     twin = _twin(model)
     tracer, groups = _found(twin, example, exclude, weights, heads=True)
+    tried = False
     if tracer.has_heads:  # which works if forward() takes their number from the tensors
         try:
             check_by_trial(twin, example, exclude, groups, tracer.trace)
+            tried = True
         except PruningError:
             tracer, groups = _found(twin, example, exclude, weights, heads=False)
     if not groups:
@@ -69,7 +76,8 @@ def channel_groups(model: nn.Module, example: Any, *, exclude: Sequence[str] = (
         raise PruningError(f"channel_groups: the model has no channels that could be removed: {reasons}")
     _once(tracer, groups)
     _all_called(tracer, weights)
-    check_by_trial(twin, example, exclude, groups, tracer.trace, tracer.heads)
+    if not tried:
+        check_by_trial(twin, example, exclude, groups, tracer.trace, tracer.heads)
     return groups
 
 

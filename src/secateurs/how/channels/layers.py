@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core.groups import Role
+from secateurs.how.channels.attending import ATTENTION
 from secateurs.how.channels.labels import FIXED, along, core, spread, varying
 from secateurs.how.channels.structural import entering
 from secateurs.how.channels.trace import Flow, Source
@@ -45,7 +46,7 @@ def product(tracer: Tracer, call: Call) -> None:
     names = {"addmm": ("mat1", "mat2"), "baddbmm": ("batch1", "batch2"), "mv": ("self", "vec")}
     a, b = (call.args[name] for name in names.get(call.name, ("self", "mat2")))
     weight, added = tracer.source(b), call.args["self"] if call.name in ("addmm", "baddbmm") else None
-    if weight is not None and b.ndim == 2 and len(weight.dims) == 2:
+    if weight is not None and b.ndim == 2 and set(weight.dims) == {0, 1}:
         _linear(tracer, call, a, weight, added)
         return
     for each in (a, b, added):
@@ -94,21 +95,6 @@ def _contracted(tracer: Tracer, call: Call, a: Tensor, b: Tensor, one: Flow | No
                 tracer.fix(flow.labels, f"{call.func} mixes channels")
 
 
-def attention(tracer: Tracer, call: Call) -> None:
-    """Scaled dot-product attention: queries, keys and values [N, heads, positions, channels] of a head go together."""
-    flows = [flow for each in call.given[0][:3] if (flow := entering(tracer, each)) is not None]
-    if len(flows) == 3 and all(varying(flow.labels) in ((), (1,)) for flow in flows):
-        lines = [flow.labels[0, :, 0, 0] for flow in flows]
-        if len({len(line) for line in lines}) == 1 and call.given[0][3:4] in ((), (None,)):
-            for line in lines:
-                tracer.trace.nodes.unite(line, lines[0])
-            out = call.out[0] if isinstance(call.out, tuple) else call.out
-            tracer.give(out, Flow(spread(lines[2], out.shape, 1), flows[2].clean))
-            return
-    for flow in flows:
-        tracer.fix(flow.labels, f"{call.func} mixes channels")
-
-
 def _read(tracer: Tracer, x: Tensor, dim: int, call: Call) -> Tensor:
     """Labels of the channels that a layer reads along ``dim``; they stay if they vary along others, too."""
     if tracer.blank(x):
@@ -126,7 +112,7 @@ def _bias(tracer: Tracer, bias: object, made: Tensor) -> None:
     if not isinstance(bias, Tensor):
         return
     source = tracer.source(bias)
-    if source is None or bias.ndim != 1:
+    if source is None or source.dims != (0,):
         tracer.fix(made, "its bias is computed from others")
         if (flow := tracer.flow(bias)) is not None:
             tracer.fix(flow.labels, "it is added as a bias")
@@ -176,7 +162,7 @@ def layer_norm(tracer: Tracer, call: Call) -> None:
 def _with(tracer: Tracer, tensor: object, line: Tensor, role: Role) -> None:
     if isinstance(tensor, Tensor):
         source = tracer.source(tensor)
-        if source is None:
+        if source is None or source.dims != (0,):
             tracer.fix(line, "its scale, shift or statistics are computed from others")
         else:
             tracer.trace.cut(source.name, 0, line, role)
@@ -203,9 +189,4 @@ LAYERS: dict[str, Rule] = {
     "native_group_norm": group_norm,
     "native_layer_norm": layer_norm,
     "embedding": embedding,
-    "scaled_dot_product_attention": attention,
-    "_scaled_dot_product_attention_math": attention,
-    "_scaled_dot_product_flash_attention": attention,
-    "_scaled_dot_product_flash_attention_for_cpu": attention,
-    "_scaled_dot_product_efficient_attention": attention,
-}
+} | ATTENTION

@@ -34,11 +34,17 @@ def pointwise(tracer: Tracer, call: Call) -> None:
             if (source := tracer.source(each)) is not None:
                 tracer.trace.whole[source.name] = f"{tracer.told()}: {source.name!r} meets no channels in {call.func}"
         return
+    if len(flows) > 1:
+        flows.sort(key=lambda flow: tracer.trace.is_loose(flow[1].labels))
     labels = flows[0][1].labels.broadcast_to(shape)
     zero = {id(each) for each, _ in flows}
     for each, flow in flows[1:]:
         other = flow.labels.broadcast_to(shape)
         if not (_covers(each, labels) and _covers(flows[0][0], other)):
+            if tracer.trace.is_loose(flow.labels):  # a table of angles, say: it stays, the channels need not
+                tracer.fix(flow.labels, "they meet channels along another dimension")
+                zero.discard(id(each))
+                continue
             _fix_all(tracer, call, "channels meet others along another dimension")
             return
         tracer.trace.nodes.unite(*_small(labels, other))
@@ -53,12 +59,13 @@ def pointwise(tracer: Tracer, call: Call) -> None:
             continue
         dims = varying(labels)
         if source is not None and len(dims) == 1 and (line := along(labels, dims[0])) is not None:
-            own = dims[0] - (len(shape) - each.ndim)
-            tracer.trace.cut(source.name, source.dims[own], line, _role(tracer, source))
-            zero.add(id(each))
-        else:
-            _fix_all(tracer, call, f"in {call.func}, channels meet a tensor whose entries stay")
-            return
+            own = source.dims[dims[0] - (len(shape) - each.ndim)]
+            if own >= 0:
+                tracer.trace.cut(source.name, own, line, _role(tracer, source))
+                zero.add(id(each))
+                continue
+        _fix_all(tracer, call, f"in {call.func}, channels meet a tensor whose entries stay")
+        return
     target = tree_leaves(call.out)[0]
     clean = _zero_stays(call, zero)
     in_place = any(target is each for each in tensors)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.how.channels.labels import FIXED, along, core, settled, spread, varying
-from secateurs.how.channels.trace import Flow, Padded, Source
-from secateurs.how.channels.tracing import Call, Rule, Tracer
+from secateurs.how.channels.trace import Flow, Source
+from secateurs.how.channels.tracing import WHOLE, Call, Rule, Tracer
 
 
 def entering(tracer: Tracer, tensor: object) -> Flow | None:
@@ -21,28 +21,56 @@ def entering(tracer: Tracer, tensor: object) -> Flow | None:
     source = tracer.source(tensor)
     if source is None:
         return None
-    if tensor.ndim != 1 or len(tensor) == 1:
+    if tensor.ndim != 1 or len(tensor) == 1 or source.dims[0] < 0:
         tracer.trace.whole[source.name] = f"{tracer.told()}: {source.name!r} is used outside a layer"
         return None
     owner, _, attribute = source.name.rpartition(".")
     role = "norm" if attribute in tracer.modules[owner]._parameters else "buffer"
-    if (source.name, 0) not in tracer.trace.cuts:
-        tracer.trace.cut(source.name, 0, tracer.trace.nodes.fresh(len(tensor)), role)  # type: ignore[arg-type]
-    return Flow(tracer.trace.cuts[source.name, 0].labels)
+    place = (source.name, source.dims[0])
+    if place not in tracer.trace.cuts:
+        made = tracer.trace.nodes.fresh(len(tensor))
+        tracer.trace.cut(*place, made, role)  # type: ignore[arg-type]
+        tracer.trace.loose.update(made.tolist())
+    return Flow(tracer.trace.cuts[place].labels)
 
 
 def moved(tracer: Tracer, call: Call) -> None:
     """Views and copies that neither split nor drop entries of dimensions: labels are moved in the same way."""
     tensor = call.given[0][0]
-    source = tracer.source(tensor)
-    if source is not None and call.name in ("t", "transpose", "permute", "alias", "detach"):
-        order = call.func(torch.empty([d + 2 for d in range(tensor.ndim)]), *call.given[0][1:], **call.given[1])
-        tracer.give(call.out, Source(source.name, tuple(source.dims[size - 2] for size in order.shape)))
+    if _part(tracer, call):
         return
     flow = entering(tracer, tensor)
     if flow is not None:
         labels = call.func(flow.labels, *call.given[0][1:], **call.given[1])
         tracer.give(call.out, Flow(labels, flow.clean))
+
+
+def _part(tracer: Tracer, call: Call) -> bool:
+    """A view of a parameter that has no labels of its own yet: which of its dimensions are the parameter's."""
+    tensor, dim = call.given[0][0], call.args.get("dim", 0)
+    source = tracer.source(tensor)
+    if source is None or (tensor.ndim == 1 and call.name not in ("t", "alias", "detach")):
+        return False
+    dims = list(source.dims)
+    if call.name in ("t", "transpose", "permute", "alias", "detach"):
+        order = call.func(torch.empty([d + 2 for d in range(tensor.ndim)]), *call.given[0][1:], **call.given[1])
+        dims = [source.dims[size - 2] for size in order.shape]
+    elif call.name == "expand":
+        dims = [-1] * (call.out.ndim - tensor.ndim) + dims
+        dims = [
+            d if size == 1 or stride else -1
+            for d, size, stride in zip(dims, call.out.shape, call.out.stride(), strict=True)
+        ]
+    elif call.name == "unsqueeze":
+        dims.insert(dim % call.out.ndim, -1)
+    elif call.name == "select":
+        del dims[dim % tensor.ndim]
+    elif call.name == "slice":
+        dims[dim % tensor.ndim] = dims[dim % tensor.ndim] if call.out.shape == tensor.shape else -1
+    else:
+        return False
+    tracer.give(call.out, Source(source.name, tuple(dims)))
+    return True
 
 
 def copied(tracer: Tracer, call: Call) -> None:
@@ -54,22 +82,41 @@ def copied(tracer: Tracer, call: Call) -> None:
 
 
 def reshaped(tracer: Tracer, call: Call) -> None:
-    """Dimensions may be merged (flatten). Split channels go by whole slices of the first dimension (heads), or stay."""
+    """Dimensions may be merged (flatten). Channels that are split go by whole slices of one dimension (heads), or stay.
+
+    That dimension is the one whose size is not written down (-1), or the first of two: the trial shows whether it is.
+    """
     flow = entering(tracer, call.given[0][0])
     if flow is None:
         return
     labels = settled(flow.labels.reshape(call.out.shape))
+    sizes = list(call.args.get("size") or call.args.get("shape") or ())
     for dims in _blocks(flow.labels.shape, labels.shape):
+        single = -1 in sizes and sizes.index(-1) in dims[:-1] and labels.shape[sizes.index(-1)] == 1
+        if single and set(dims) & set(varying(labels)):
+            tracer.fix(flow.labels, f"{call.func} makes a single head of them, whose size is written down")
+            return
         split = [d for d in dims if labels.shape[d] > 1]
         if len(split) > 1 and len(set(dims) & set(varying(labels))) > 1:
-            if tracer.heads and len(split) == 2 and varying(flow.labels) == (flow.labels.ndim - 1,):
+            free = _free(sizes, split)
+            if tracer.heads and free is not None and len(varying(flow.labels)) == 1 and not tracer.inside(WHOLE):
                 tracer.has_heads = True
-                tracer.trace.nodes.unite(*torch.broadcast_tensors(core(labels), core(labels).narrow(split[1], 0, 1)))
-                labels = labels.narrow(split[1], 0, 1).expand(labels.shape)
+                first = labels
+                for d in split:
+                    first = first if d == free else first.narrow(d, 0, 1)
+                tracer.trace.nodes.unite(core(labels), core(first))
+                labels = first.expand(labels.shape)
                 continue
             tracer.fix(flow.labels, f"{call.func} splits the channels into several dimensions")
             return
     tracer.give(call.out, Flow(labels, flow.clean))
+
+
+def _free(sizes: Sequence[int], split: Sequence[int]) -> int | None:
+    """The dimension that may get shorter, of those that channels are split into."""
+    if -1 in sizes:
+        return sizes.index(-1) if sizes.index(-1) in split else None
+    return split[0] if len(split) == 2 else None
 
 
 def _blocks(before: Sequence[int], after: Sequence[int]) -> list[list[int]]:
@@ -92,7 +139,7 @@ def _blocks(before: Sequence[int], after: Sequence[int]) -> list[list[int]]:
 def sliced(tracer: Tracer, call: Call) -> None:
     """A slice of the channels: the pieces that it makes out of them must stay equally long."""
     tensor, dim = call.args["self"], call.args["dim"]
-    flow = entering(tracer, tensor)
+    flow = None if _part(tracer, call) else entering(tracer, tensor)
     if flow is None:
         return
     dim %= tensor.ndim
@@ -125,7 +172,7 @@ def _pieces(tracer: Tracer, flow: Flow, sizes: list[int], dim: int) -> None:
 
 def taken(tracer: Tracer, call: Call) -> None:
     """Entries picked by number or order: channels among which some are picked stay."""
-    flow = entering(tracer, call.given[0][0])
+    flow = None if _part(tracer, call) else entering(tracer, call.given[0][0])
     if flow is None:
         return
     if {d % flow.labels.ndim for d in _picked(call)} & set(varying(flow.labels)):
@@ -185,8 +232,7 @@ def padded(tracer: Tracer, call: Call) -> None:
             why = "pads the channels by a number in forward(): make it a module (nn.ZeroPad3d on [N, C, H, W])"
             tracer.fix(flow.labels, why)
             return
-        before, after = (tracer.trace.nodes.fresh(number) for number in pair)
-        tracer.trace.paddings.append(Padded(tracer.where, before, after))
+        before, after = tracer.trace.padded(tracer.where, *map(tracer.trace.nodes.fresh, pair))
         labels = spread(torch.cat([before, line, after]), call.out.shape, d)
     tracer.give(call.out, Flow(labels.expand(call.out.shape), flow.clean and not value))
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from secateurs.core import Keep, PruningError
 from secateurs.core.groups import Index
+from secateurs.how.channels.numbers import following_numbers, numbers_of
 
 Places = Mapping[int, Tensor]
 """Dimension -> positions that stay along it."""
@@ -113,54 +114,19 @@ def _numbers(
     model: nn.Module, tensors: Mapping[str, Tensor], places: Mapping[str, Mapping[int, Tensor]]
 ) -> dict[str, dict[str, Any]]:
     names = {id(tensor): name for name, tensor in tensors.items()}
-    numbers: dict[str, dict[str, Any]] = {}
+    shapes: dict[str, dict[str, tuple[list[int], list[int]]]] = {}
     for path, module in model.named_modules():
-        shapes = {}
         for attribute, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None and names.get(id(tensor)) in places:
                 shape = list(tensor.shape)
                 for dim, left in places[names[id(tensor)]].items():
                     shape[dim] = len(left)
-                shapes[attribute] = (list(tensor.shape), shape)
-        if shapes:
-            numbers[path] = numbers_of(path, module, shapes)
-    return {path: found for path, found in numbers.items() if found}
-
-
-def numbers_of(path: str, module: nn.Module, shapes: Mapping[str, tuple[list[int], list[int]]]) -> dict[str, Any]:
-    """The attributes of a module that follow from the shapes of its tensors: name -> (before, after)."""
-    before, after = shapes.get("weight") or next(iter(shapes.values()))
-    match module:
-        case nn.modules.conv._ConvNd() if "weight" in shapes:
-            groups = module.groups if module.groups == 1 else _share(path, "groups", module.groups, before, after)
-            one, other = after[0], after[1] * groups
-            out, into = (other, one) if module.transposed else (one, other)
-            return {"out_channels": out, "in_channels": into, "groups": groups}
-        case nn.Linear() if "weight" in shapes:
-            return {"out_features": after[0], "in_features": after[1]}
-        case nn.modules.batchnorm._NormBase():
-            return {"num_features": after[0]}
-        case nn.GroupNorm():
-            groups = _share(path, "num_groups", module.num_groups, before, after)
-            return {"num_channels": after[0], "num_groups": groups}
-        case nn.Embedding():
-            return {"num_embeddings": after[0], "embedding_dim": after[1]}
-        case nn.RNNBase():
-            sizes = {"input_size": "weight_ih_l0", "hidden_size": "weight_hh_l0"}
-            return {what: shapes[name][1][1] for what, name in sizes.items() if name in shapes}
-        case nn.PReLU():
-            return {"num_parameters": after[0]}
-    return {}
-
-
-def _share(path: str, what: str, number: int, before: list[int], after: list[int]) -> int:
-    groups, rest = divmod(number * after[0], before[0])
-    if rest:
-        raise PruningError(
-            f"keep: {path!r} has {number} {what} of {before[0] // number} channels, which can only be removed whole; "
-            f"{after[0]} of {before[0]} channels would be left"
-        )
-    return groups
+                shapes.setdefault(path, {})[attribute] = (list(tensor.shape), shape)
+    found = {path: numbers_of(path, module, shapes[path]) for path, module in model.named_modules() if path in shapes}
+    for path, module in model.named_modules():
+        if more := following_numbers(path, module, found):
+            found[path] = found.get(path, {}) | more
+    return {path: numbers for path, numbers in found.items() if numbers}
 
 
 def _paddings(model: nn.Module, keep: Keep) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from secateurs.core.groups import Role
+from secateurs.how.channels.branches import Way
 from secateurs.how.channels.labels import FIXED, Nodes, core
 
 
@@ -26,7 +27,10 @@ class Flow:
 
 @dataclass(frozen=True)
 class Source:
-    """A parameter, or a transposed view of one: ``dims[i]`` is the parameter's dimension behind dimension i."""
+    """A parameter, or a transposed view or a part of one: ``dims[i]`` is the parameter's dimension behind dimension i.
+
+    It is -1 where there is none, or only a part of it: the parameter cannot be cut along it.
+    """
 
     name: str
     dims: tuple[int, ...]
@@ -35,6 +39,11 @@ class Source:
 @dataclass(frozen=True)
 class Blank:
     """What is known of a tensor of zeros that ``forward`` makes: it may be as wide as what it meets."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of a tensor that follows from the model's inputs alone: it stays, as they do."""
 
 
 @dataclass
@@ -56,7 +65,12 @@ class Padded:
 
 @dataclass
 class Trace:
-    """What a forward pass told: nodes and their unions, tensor dimensions with their labels, paddings."""
+    """What a forward pass told: nodes and their unions, tensor dimensions with their labels, paddings.
+
+    Loose nodes are entries of parameters and buffers that no layer has met yet. Also how often each module was called,
+    the ways that were followed, and the numbers that the operations on entries were called with (the module, the
+    operation, its numbers).
+    """
 
     nodes: Nodes = field(default_factory=Nodes)
     cuts: dict[tuple[str, int], Cut] = field(default_factory=dict)
@@ -64,6 +78,9 @@ class Trace:
     alike: list[tuple[Sequence[Tensor], str]] = field(default_factory=list)
     whole: dict[str, str] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
+    loose: set[int] = field(default_factory=set)
+    ways: list[Way] = field(default_factory=list)
+    scalars: list[tuple[str, str, tuple[float, ...]]] = field(default_factory=list)
 
     def cut(self, name: str, dim: int, labels: Tensor, role: Role) -> None:
         """Positions of ``name`` along ``dim`` go with ``labels`` [positions]; twice: both are one."""
@@ -81,6 +98,18 @@ class Trace:
         if (name, dim) not in self.cuts:
             self.cut(name, dim, self.nodes.fresh(number) if number > 1 else torch.tensor([FIXED]), "output")
         return self.cuts[name, dim].labels
+
+    def is_loose(self, labels: Tensor) -> bool:
+        """Whether no layer makes or reads what there is along the labels."""
+        return bool(self.loose) and set(core(labels).unique().tolist()) <= self.loose | {FIXED}
+
+    def padded(self, module: str, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels of the zeros that a padding module adds; on another way through forward() it adds the same."""
+        known = next((each for each in self.paddings if each.module == module), None)
+        if known is None:
+            known = Padded(module, before, after)
+            self.paddings.append(known)
+        return known.before, known.after
 
     def settle(self) -> None:
         """Tensors used in ways that cannot follow a cut stay whole, and so do unequal pieces of a split.

@@ -14,8 +14,10 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from secateurs.core import PruningError
+from secateurs.how.channels.branches import Decisions
 from secateurs.how.channels.labels import FIXED
-from secateurs.how.channels.trace import Blank, Flow, Source, Trace
+from secateurs.how.channels.scalars import scalars
+from secateurs.how.channels.trace import Blank, Flow, Given, Source, Trace
 
 Rule = Callable[["Tracer", "Call"], None]
 
@@ -46,6 +48,8 @@ class Tracer(TorchDispatchMode):
         self._rules, self._pointwise, self._excluded = rules, pointwise, excluded
         self._known: Any = WeakTensorKeyDictionary()
         self._stack: list[str] = []
+        self._calls: dict[str, int] = {}
+        self._decisions = Decisions()
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             self._known[tensor] = Source(name, tuple(range(tensor.ndim)))
 
@@ -62,6 +66,10 @@ class Tracer(TorchDispatchMode):
     def excluded(self) -> bool:
         """Whether the module that is being called, or one around it, is to be left alone."""
         return any(self.where == each or self.where.startswith(f"{each}.") for each in self._excluded)
+
+    def inside(self, kinds: tuple[type[nn.Module], ...]) -> bool:
+        """Whether the module that is being called is of one of these kinds."""
+        return isinstance(self.modules[self.where], kinds)
 
     def told(self) -> str:
         """The module that is being called, in words."""
@@ -81,7 +89,7 @@ class Tracer(TorchDispatchMode):
         """Whether a tensor is zeros that ``forward`` made."""
         return isinstance(tensor, Tensor) and isinstance(self._known.get(tensor), Blank)
 
-    def give(self, tensor: Tensor, known: Flow | Source | Blank) -> None:
+    def give(self, tensor: Tensor, known: Flow | Source | Blank | Given) -> None:
         """Say what is known of a tensor."""
         self._known[tensor] = known
 
@@ -89,31 +97,48 @@ class Tracer(TorchDispatchMode):
         """Channels that stay, and why."""
         self.trace.nodes.fix(labels, f"{self.told()}: {why}")
 
-    def start(self, inputs: object) -> None:
-        """The model's inputs: they stay."""
+    def start(self, inputs: object, decisions: Decisions) -> None:
+        """The model's inputs, which stay, and what it is told when it takes truth values out of them."""
+        self._decisions, self._stack, self._calls = decisions, [], {}
         for tensor in tree_leaves(inputs):
             if isinstance(tensor, Tensor):
-                self.give(tensor, Flow(_fixed(tensor)))
+                self.give(tensor, Given())
 
     def end(self, outputs: object) -> None:
         """The model's outputs: they stay."""
-        for tensor in tree_leaves(outputs):
+        self.stay(outputs, "the model returns them")
+        for name, calls in self._calls.items():
+            self.trace.calls[name] = max(calls, self.trace.calls.get(name, 0))
+
+    def stay(self, tensors: object, why: str) -> None:
+        """Whatever channels there are in a structure of tensors: they stay."""
+        for tensor in tree_leaves(tensors):
             flow = self.flow(tensor)
             if flow is not None:
-                self.trace.nodes.fix(flow.labels, "the model returns them")
+                self.trace.nodes.fix(flow.labels, why)
+
+    def settle(self) -> None:
+        """All ways have been followed."""
         for name, module in self.modules.items():
-            if isinstance(module, nn.RNNBase):
+            if isinstance(module, nn.RNNBase | nn.RNNCellBase):
                 self._recurrent(name, module)
         self.trace.settle()
 
-    def _recurrent(self, name: str, module: nn.RNNBase) -> None:
-        """One number says how many hidden units all layers and directions have: they go together."""
+    def _recurrent(self, name: str, module: nn.RNNBase | nn.RNNCellBase) -> None:
+        """One number says how many hidden units all layers and directions have: they go together.
+
+        A hidden unit has a row in each gate, also where the example is one step long.
+        """
         states = [f"{name}.{own}" if name else own for own in module._parameters if own.startswith("weight_hh")]
-        lines = [self.trace.cuts[state, 1].labels for state in states if (state, 1) in self.trace.cuts]
-        for line in lines:
-            self.trace.nodes.unite(line, lines[0])
-            if module.proj_size:
-                self.trace.nodes.fix(line, f"{name!r} projects its hidden state")
+        states = [state for state in states if (state, 1) in self.trace.cuts]
+        for state in states:
+            line = self.trace.cuts[state, 1].labels
+            self.trace.nodes.unite(line, self.trace.cuts[states[0], 1].labels)
+            if getattr(module, "proj_size", 0):
+                for dim in (0, 1):
+                    self.trace.nodes.fix(self.trace.cuts[state, dim].labels, f"{name!r} projects its hidden state")
+            else:
+                self.trace.nodes.unite(self.trace.cuts[state, 0].labels.reshape(-1, len(line)), line)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -121,10 +146,7 @@ class Tracer(TorchDispatchMode):
         known = [self._known.get(each) for each in tensors]
         name: str = func._schema.name.split("::")[1]
         if name in ("_local_scalar_dense", "equal", "is_nonzero") and any(each is not None for each in known):
-            raise PruningError(
-                f"channel_groups: {self.told()} takes a number out of a tensor, so what it does may depend on data: "
-                "such control flow cannot be traced. Move it out of forward(), or write it with tensor operations"
-            )
+            return self._number(func, args, kwargs, known)
         if name.endswith("_") and tensors and (whole := tensors[0]._base) is not None and self.blank(whole):
             self.give(whole, Flow(_fixed(whole)))  # zeros no longer, in a part at least
         out = func(*args, **kwargs)
@@ -135,15 +157,27 @@ class Tracer(TorchDispatchMode):
             return out
         if not any(each is not None for each in known):
             return out
+        if all(each is None or isinstance(each, Given) for each in known):
+            for tensor in tree_leaves(out):
+                if isinstance(tensor, Tensor):
+                    self.give(tensor, Given())
+            return out
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor) and all(tensor is not each for each in tensors):
                 self.give(tensor, Flow(_fixed(tensor)))
+        if name.endswith("_") and isinstance(known[0], Given):
+            self.give(tensors[0], Flow(_fixed(tensors[0])))
         call = Call(func, name, _by_name(func, args, kwargs), (args, kwargs), out)
+        if any(isinstance(each, Flow) for each in known):
+            unknown = [each for each, what in zip(tensors, known, strict=True) if what is None]
+            self.trace.scalars += scalars(self.where, func, name, (args, kwargs), unknown)
         rule = self._rules.get(name.removesuffix("_")) or (
             self._pointwise if torch.Tag.pointwise in func.tags else None
         )
         if rule is not None and not self.excluded:
             rule(self, call)
+            if name.endswith("_") and self.blank(tensors[0]):
+                self.give(tensors[0], Flow(_fixed(tensors[0])))  # zeros no longer
             return out
         for each in known:
             if isinstance(each, Source):
@@ -160,20 +194,39 @@ class Tracer(TorchDispatchMode):
                     self.fix(each.labels, "it is excluded")
         return out
 
+    def _number(self, func: Any, args: Any, kwargs: Any, known: list[Any]) -> bool:
+        """A truth value that follows from the inputs alone: it will be both. Any other number cannot be followed."""
+        if all(each is None or isinstance(each, Given) for each in known):
+            first = args[0]
+            found = False if first.is_meta and first.dtype == torch.bool else func(*args, **kwargs)
+            if isinstance(found, bool):
+                return self._decisions.take(found)
+        raise PruningError(
+            f"channel_groups: {self.told()} takes a number out of a tensor, so what it does may depend on data: "
+            "such control flow cannot be traced. Move it out of forward(), or write it with tensor operations"
+        )
+
     @contextmanager
     def following(self) -> Iterator[None]:
         """Know at any time which module is being called."""
         handles = []
         for name, module in self.modules.items():
 
-            def enter(_module: nn.Module, _args: object, name: str = name) -> None:
+            def enter(module: nn.Module, args: object, kwargs: object, name: str = name) -> None:
                 self._stack.append(name)
-                self.trace.calls[name] = self.trace.calls.get(name, 0) + 1
+                self._calls[name] = self._calls.get(name, 0) + 1
+                if isinstance(module, WHOLE):
+                    self.stay((args, kwargs), f"{self.told()}: its width is written into it")
 
-            def leave(_module: nn.Module, _args: object, _out: object) -> None:
+            def leave(module: nn.Module, _args: object, out: object) -> None:
+                if isinstance(module, WHOLE):
+                    self.stay(out, f"{self.told()}: its width is written into it")
                 self._stack.pop()
 
-            handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+            handles += [
+                module.register_forward_pre_hook(enter, with_kwargs=True),
+                module.register_forward_hook(leave),
+            ]
         try:
             yield
         finally:
@@ -182,6 +235,10 @@ class Tracer(TorchDispatchMode):
 
 
 _STILL_ZERO = ("zeros", "new_zeros", "unbind", "transpose", "select", "slice", "expand", "unsqueeze", "squeeze", "view")
+
+
+WHOLE = (nn.MultiheadAttention,)
+"""Modules whose width and heads are written into torch's functions: what they read, make and split stays."""
 
 
 def _fixed(tensor: Tensor) -> Tensor:

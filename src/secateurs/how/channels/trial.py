@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Group, Keep, PruningError
-from secateurs.how.channels.cutting import remove_channels
+from secateurs.how.channels.branches import FAILURES
+from secateurs.how.channels.cutting import cut_for_trial
 from secateurs.how.channels.following import follow, tracer_of
 from secateurs.how.channels.labels import FIXED
 from secateurs.how.channels.surgery import surgery
@@ -32,9 +34,10 @@ def check_by_trial(
         PruningError: naming the module where it fails, or the tensor that meets other channels than it did.
     """
     keep = Keep(groups, {group.name: _bone(group, 2) for group in groups})
-    tracer = _followed(model, keep, example, exclude, heads)
+    tracer = _followed(model, keep, example, exclude, trace, heads)
     if any(group.units == 2 for group in groups):  # of which nothing went
-        _followed(model, Keep(groups, {g.name: _bone(g, 1) for g in groups if g.units == 2}), example, exclude, heads)
+        keep_one = Keep(groups, {group.name: _bone(group, 1) for group in groups if group.units == 2})
+        _followed(model, keep_one, example, exclude, trace, heads)
     roots, again = trace.nodes.roots(), tracer.trace.nodes.roots()
     places = surgery(model, keep).places
     made = [roots[cut.labels.numpy()] for cut in trace.cuts.values() if cut.role == "output"]
@@ -58,15 +61,30 @@ def check_by_trial(
         raise PruningError(f"channel_groups: with channels removed, some that were apart are one: {REMEDY}")
 
 
-def _followed(model: nn.Module, keep: Keep, example: Any, exclude: Sequence[str], heads: bool) -> Tracer:
-    tracer = tracer_of(remove_channels(model, keep), exclude, heads)
+def _followed(model: nn.Module, keep: Keep, example: Any, exclude: Sequence[str], trace: Trace, heads: bool) -> Tracer:
+    tracer = tracer_of(cut_for_trial(model, keep), exclude, heads)
     try:
-        follow(tracer, example)
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, PruningError) as error:
+        follow(tracer, example, trace.ways)
+    except FAILURES as error:
         raise PruningError(
             f"channel_groups: with channels removed, {tracer.told()} no longer works ({error}): {REMEDY}"
         ) from error
+    _same_scalars(tracer.trace, trace, model)
     return tracer
+
+
+def _same_scalars(cut: Trace, dense: Trace, model: nn.Module) -> None:
+    """A number that follows from a width (1 / x.shape[1]) changes what is left of the function."""
+    modules = dict(model.named_modules())
+    for (where, name, before), (_, again, after) in zip_longest(dense.scalars, cut.scalars, fillvalue=("", "", ())):
+        if (name, before) != (again, after):
+            told = f"{where!r} ({type(modules[where]).__name__})" if where else "the model's forward"
+            now, meant = (", ".join(f"{number:g}" for number in numbers) for numbers in (after, before))
+            raise PruningError(
+                f"channel_groups: with channels removed, {told} calculates otherwise ({name} with {now} instead of "
+                f"{meant}): a number that follows from a width changes what is left. Leave it whole with "
+                f"exclude=[{where!r}]"
+            )
 
 
 def _bone(group: Group, width: int) -> Tensor:
