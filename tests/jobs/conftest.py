@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # workers inherit the path
 
 from secateurs.jobs import Event, Store
 
-collect_ignore = ["toy_jobs.py", "toy_main.py"]
+collect_ignore = ["toy_jobs.py", "toy_main.py", "toy_meters.py"]
 
 
 @pytest.fixture

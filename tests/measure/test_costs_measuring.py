@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Batch, MeasureError
-from secateurs.measure.costs import batch_time, peak_memory
+from secateurs.measure.costs import Costs, batch_time, batch_times, costs, peak_memory, without_values
 from secateurs.measure.costs.timing import CLOCKS
 from secateurs.zoo import Classification
 from toys import CLASSES, BrokenError, NoPrediction, generator, net, unchanged
@@ -146,3 +147,49 @@ def test_on_a_gpu() -> None:
     assert batch_time(model, Sum(), data, repeats=3).seconds > 0
     with pytest.raises(MeasureError, match="no clock 'cpu' for a model on cuda"):
         batch_time(model, Sum(), data, clock="cpu")
+
+
+def test_networks_are_timed_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that becomes slower and slower slows both alike: each pass of one stands beside one of the other."""
+    order: list[str] = []
+
+    class Named(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            order.append("small" if self.bias is None else "large")
+            return super().forward(x.flatten(1))
+
+    small, large = Named(36, CLASSES, bias=False), Named(36, CLASSES)
+    first, second = batch_times([small, large], TASK, batch(3), repeats=3, warmup=1)
+    assert order == ["small", "large"] * 4
+    assert (first.repeats, second.repeats, first.examples) == (3, 3, 3)
+
+    ticks = iter([t for n, taken in enumerate([9, 9, 1, 2, 3, 6, 2, 4]) for t in (100.0 * n, 100.0 * n + taken)])
+    monkeypatch.setitem(CLOCKS, "wall", lambda: next(ticks))
+    first, second = batch_times([small, large], TASK, batch(3), repeats=3, warmup=1)
+    assert (first.seconds, second.seconds) == (2.0, 4.0)
+    with unchanged(small), unchanged(large):
+        monkeypatch.undo()
+        batch_times([small, large], TASK, batch(3), repeats=2)
+
+
+def test_a_real_reference_is_measured_beside_the_network() -> None:
+    model, dense = net(), net()
+    counted = costs(model, TASK, batch(), reference=without_values(dense), repeats=2)
+    assert counted.batch is not None
+    assert counted.batch_dense is counted.bytes_peak_dense is None
+    measured = costs(model, TASK, batch(), reference=dense, repeats=2)
+    assert measured.batch_dense is not None
+    assert measured.bytes_peak == measured.bytes_peak_dense == counted.bytes_peak
+    assert Costs.from_json(measured.to_json()) == measured
+    neither = costs(model, TASK, batch(), reference=dense, repeats=0, memory=False)
+    assert neither.batch_dense is neither.bytes_peak_dense is None
+
+
+def test_the_profiler_s_level_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    monkeypatch.delenv("KINETO_LOG_LEVEL", raising=False)
+    peak_memory(net(), TASK, batch())
+    assert "KINETO_LOG_LEVEL" not in os.environ
+    monkeypatch.setenv("KINETO_LOG_LEVEL", "50")
+    peak_memory(net(), TASK, batch())
+    assert os.environ["KINETO_LOG_LEVEL"] == "50"

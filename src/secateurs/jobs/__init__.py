@@ -9,6 +9,7 @@ from secateurs.jobs.entry import Entry
 from secateurs.jobs.events import Event, Failed, Finished, Grown, Listener, Progress, Reused, Started, Waiting, Warned
 from secateurs.jobs.graph import Graph
 from secateurs.jobs.job import REGISTRY, Job, JobFunction, Numerics, job
+from secateurs.jobs.meter import Meter, Reading
 from secateurs.jobs.processes import Processes
 from secateurs.jobs.serial import Engine, Serial
 from secateurs.jobs.store import Store
@@ -26,10 +27,12 @@ __all__ = [
     "Job",
     "JobFunction",
     "Listener",
+    "Meter",
     "Numerics",
     "Outcome",
     "Processes",
     "Progress",
+    "Reading",
     "Reused",
     "Serial",
     "Started",

@@ -7,7 +7,7 @@ so that the one before is whole until the next one counts) and what it must be.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Checkpoint:
         rows: rows of metrics written by then.
         saved: the tensor files saved by then.
         seconds: time worked by then.
+        measured: what each sitting's meter had said by then; None for a sitting without one.
     """
 
     tensors: Mapping[str, Tensor]
@@ -38,6 +39,7 @@ class Checkpoint:
     rows: int
     saved: Mapping[str, Record]
     seconds: float
+    measured: Sequence[Mapping[str, Any] | None] = ()
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -60,6 +62,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         "rows": checkpoint.rows,
         "seconds": checkpoint.seconds,
         "saved": checkpoint.saved,
+        "measured": checkpoint.measured,
         "meta": checkpoint.meta,
     }
     write_json(folder / HEAD, head)
@@ -81,12 +84,13 @@ def read(folder: Path) -> Checkpoint | None:
         expected = Record(*head["record"])
         saved = {name: Record(*each) for name, each in head["saved"].items()}
         rows, seconds, meta, file = int(head["rows"]), float(head["seconds"]), head["meta"], _FILES.index(head["file"])
+        measured = list(head.get("measured", [None]))  # an earlier version wrote none
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{folder / HEAD}: damaged ({error}); {remedy}") from error
     for name, each in saved.items():
         if not (folder / name).is_file() or record(folder / name) != each:
             raise StoreError(f"{folder / name}: not as it was at the last checkpoint; {remedy}")
-    return Checkpoint(read_tensors(folder / _FILES[file], expected, remedy), meta, rows, saved, seconds)
+    return Checkpoint(read_tensors(folder / _FILES[file], expected, remedy), meta, rows, saved, seconds, measured)
 
 
 def _head(folder: Path) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from secateurs.jobs.entry import DONE, LOG, METRICS
 from secateurs.jobs.files import Record, record, write_json, write_tensors, writing
 from secateurs.jobs.job import Numerics
 from secateurs.jobs.lock import NAME as LOCK
+from secateurs.jobs.meter import Reading, no_meter
 
 
 class Stopped(BaseException):
@@ -49,6 +51,7 @@ class Place:
         stopping: whether the run was asked to stop.
         rest: waits for so many seconds, or less when the run is asked to stop.
         emit: sends a message to the listener.
+        meter: makes the block that measures beside one sitting.
     """
 
     device: str
@@ -57,6 +60,7 @@ class Place:
     stopping: Callable[[], bool]
     rest: Callable[[float], None]
     emit: Callable[[Message], None]
+    meter: Callable[[], AbstractContextManager[Reading]] = no_meter
 
 
 class Context:
@@ -70,13 +74,20 @@ class Context:
     """
 
     def __init__(
-        self, folder: Path, numerics: Numerics, where: dict[str, Any], place: Place, restored: Checkpoint | None
+        self,
+        folder: Path,
+        numerics: Numerics,
+        where: dict[str, Any],
+        place: Place,
+        restored: Checkpoint | None,
+        reading: Reading = lambda: None,
     ) -> None:
         self.dir = folder
         self.numerics = numerics
         self.where = where
         self._place = place
         self._restored = restored
+        self._reading = reading
         self._rows = restored.rows if restored else 0
         self._saved: dict[str, Record] = dict(restored.saved) if restored else {}
         self._before = restored.seconds if restored else 0.0
@@ -167,7 +178,7 @@ class Context:
             tensors, meta = save()
             with writing(self.dir / METRICS):
                 os.fsync(self._metrics.fileno())  # the rows that the checkpoint counts on must not be lost after it
-            kept = Checkpoint(tensors, meta, self._rows, self._saved, self.seconds)
+            kept = Checkpoint(tensors, meta, self._rows, self._saved, self.seconds, self._measured())
             checkpoint.write(self.dir, kept)
             self._kept = time.monotonic()
         if stopping:
@@ -184,11 +195,21 @@ class Context:
             files = {name: self._saved.get(name) or record(self.dir / name) for name in names if name not in aside}
         seconds = self.seconds
         written = {name: each._asdict() for name, each in files.items()}
-        write_json(self.dir / DONE, {"summary": values, "seconds": seconds, "files": written})
+        done = {"summary": values, "seconds": seconds, "measured": self._measured(), "files": written}
+        write_json(self.dir / DONE, done)
         with writing(self.dir):
             for name in checkpoint.NAMES:
                 (self.dir / name).unlink(missing_ok=True)
         return seconds
+
+    def _measured(self) -> list[Any]:
+        """What each sitting's meter says, this one's so far; what was undone with a killed sitting's work is not there.
+
+        Raises:
+            JobError: when it is no JSON.
+        """
+        before = self._restored.measured if self._restored else ()
+        return [*before, plain(self._reading(), "measured")]
 
     def close(self) -> None:
         """End the sitting. For engines."""

@@ -22,6 +22,7 @@ class _Report(NamedTuple):
     summary: dict[str, Any]
     seconds: float
     files: dict[str, Record]
+    measured: tuple[dict[str, Any] | None, ...]
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,15 @@ class Entry:
         return self._finished().seconds
 
     @property
+    def measured(self) -> tuple[dict[str, Any] | None, ...]:
+        """What the meter beside the job said of each of its sittings; None of one without a meter.
+
+        Raises:
+            StoreError: when it is not finished.
+        """
+        return self._finished().measured
+
+    @property
     def log(self) -> Path:
         """The text file with the job's own messages and the traceback of a failure."""
         return self.path / LOG
@@ -136,6 +146,7 @@ class Entry:
         try:
             done = json.loads((self.path / DONE).read_text(encoding="utf-8"))
             files = {name: Record(each["size"], each["sha256"]) for name, each in done["files"].items()}
-            return _Report(done["summary"], float(done["seconds"]), files)
+            measured = tuple(done.get("measured", [None]))  # an earlier version wrote none
+            return _Report(done["summary"], float(done["seconds"]), files, measured)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None

@@ -7,6 +7,7 @@ import queue
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,7 @@ from secateurs.jobs import worker
 from secateurs.jobs.context import Message, Stopped
 from secateurs.jobs.interrupts import Interrupts
 from secateurs.jobs.job import Function, Job
+from secateurs.jobs.meter import Meter
 from secateurs.jobs.serial import Crew, Emit, device_type
 from secateurs.jobs.work import Result, Task
 
@@ -34,6 +36,7 @@ class Processes:
     Workers die with this process. Job functions must be importable by module and name; a script
     that runs this engine needs the usual ``if __name__ == "__main__":``. ``preload`` names modules
     that workers need: the fork server imports them once, unless another part of the program started it before.
+    ``meter`` is at work beside each job.
 
     Ctrl-C lets each job write a checkpoint at its next pause point; a second one ends them at once.
     """
@@ -43,6 +46,7 @@ class Processes:
     threads: int = 1
     checkpoint_seconds: float = 60.0
     preload: tuple[str, ...] = _PRELOAD
+    meter: Meter | None = None
 
     def __post_init__(self) -> None:
         if self.n < 1 or not self.devices:
@@ -100,10 +104,12 @@ class _Pool:
         leash_ear, self._leash = context.Pipe(duplex=False)
         self._theirs = (stop_ear, leash_ear)
         leases = context.SimpleQueue()
-        for i in range(engine.n):
-            leases.put(engine.devices[i % len(engine.devices)])
+        given = [engine.devices[i % len(engine.devices)] for i in range(engine.n)]
+        for device in given:
+            leases.put(device)
         self._leases = leases
-        setting = (root, engine.threads, engine.checkpoint_seconds)
+        beside = None if engine.meter is None else worker.Beside(engine.meter, engine.n, Counter(given))
+        setting = (root, engine.threads, engine.checkpoint_seconds, beside)
         ropes = worker.Ropes(leases, self._mouth, context.Lock(), stop_ear, leash_ear)
         self._pool = ProcessPoolExecutor(
             engine.n, mp_context=context, initializer=worker.start, initargs=(*setting, ropes)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from secateurs.core import JobError
 from secateurs.jobs.context import Message, Place
 from secateurs.jobs.interrupts import Interrupts
 from secateurs.jobs.job import Job
+from secateurs.jobs.meter import Meter, no_meter
 from secateurs.jobs.work import Result, Task, perform
 
 Emit = Callable[[Message], None]
@@ -62,7 +64,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Serial:
-    """One job at a time in this process, with ``threads`` threads while the run lasts.
+    """One job at a time in this process, with ``threads`` threads while the run lasts, and ``meter`` beside each.
 
     Ctrl-C stops at the job's next pause point, a second one at once.
     """
@@ -70,6 +72,7 @@ class Serial:
     device: str = "cpu"
     threads: int = 1
     checkpoint_seconds: float = 60.0
+    meter: Meter | None = None
 
     slots = 1
 
@@ -85,7 +88,13 @@ class Serial:
 
         interrupts.subscribe(at_once)
         place = Place(
-            self.device, self.threads, self.checkpoint_seconds, lambda: interrupts.count > 0, time.sleep, emit
+            self.device,
+            self.threads,
+            self.checkpoint_seconds,
+            lambda: interrupts.count > 0,
+            time.sleep,
+            emit,
+            no_meter if self.meter is None else partial(self.meter.beside, self.device),
         )
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)

@@ -75,7 +75,10 @@ def _sit(task: Task, function: Function, entry: Entry, place: Place) -> Result:
     write_json(entry.path / SPEC, task.spec)
     numerics = Numerics(**task.spec["numerics"])
     where = plain(task.spec["where"])
-    with contextlib.closing(Context(entry.path, numerics, where, place, kept)) as context:
+    with contextlib.ExitStack() as block:
+        reading = block.enter_context(place.meter())
+        context = Context(entry.path, numerics, where, place, kept, reading)
+        block.callback(context.close)
         for text in notes:
             place.emit(Message("warned", task.key, text))
             context.note(text)

@@ -7,6 +7,9 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Lock
@@ -16,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 
 from secateurs.jobs.context import Message, Place
+from secateurs.jobs.meter import Meter, Reading, no_meter
 from secateurs.jobs.work import Result, Task, perform
 
 
@@ -36,6 +40,14 @@ class Ropes(NamedTuple):
     leash: Connection
 
 
+class Beside(NamedTuple):
+    """The meter beside each job, and how many workers there are, in all and on each device."""
+
+    meter: Meter
+    workers: int
+    on_device: Mapping[str, int]
+
+
 class _Worker(NamedTuple):
     root: Path
     place: Place
@@ -45,7 +57,7 @@ class _Worker(NamedTuple):
 _worker: _Worker | None = None
 
 
-def start(root: Path, threads: int, checkpoint_seconds: float, ropes: Ropes) -> None:
+def start(root: Path, threads: int, checkpoint_seconds: float, beside: Beside | None, ropes: Ropes) -> None:
     """Make this process a worker: deaf to Ctrl-C, tied to its parent, with its own device."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -56,13 +68,18 @@ def start(root: Path, threads: int, checkpoint_seconds: float, ropes: Ropes) -> 
     def rest(seconds: float) -> None:
         ropes.stop.poll(seconds)
 
+    device = ropes.leases.get()
+    meter: Callable[[], AbstractContextManager[Reading]] = no_meter
+    if beside is not None:
+        meter = partial(beside.meter.beside, device, beside.workers, beside.on_device[device])
     place = Place(
-        ropes.leases.get(),
+        device,
         threads,
         checkpoint_seconds,
         ropes.stop.poll,
         rest,
         lambda message: _say(ropes, message),
+        meter,
     )
     _worker = _Worker(root, place, ropes)
 

@@ -3,6 +3,7 @@
 from secateurs.measure.barrier import STABLE_BELOW, Barrier, Recalibration, error_barrier, lmc
 from secateurs.measure.batches import Data
 from secateurs.measure.batchnorm import bn_statistics
+from secateurs.measure.correlation import pearson
 from secateurs.measure.costs import Costs, Emissions, costs, emissions
 from secateurs.measure.differences import Distances, distances, l2_distance
 from secateurs.measure.evaluate import evaluate
@@ -30,4 +31,5 @@ __all__ = [
     "l2_distance",
     "lmc",
     "outputs",
+    "pearson",
 ]

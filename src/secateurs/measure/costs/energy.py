@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from secateurs.core import MeasureError
@@ -48,11 +48,65 @@ class Emissions:
     grid: str
     tool: str
 
+    def __add__(self, other: Emissions) -> Emissions:
+        """Both together; what they rest on is told of both where it differs."""
+        return Emissions(
+            kilowatt_hours=self.kilowatt_hours + other.kilowatt_hours,
+            kilograms=self.kilograms + other.kilograms,
+            seconds=self.seconds + other.seconds,
+            cpu_kilowatt_hours=self.cpu_kilowatt_hours + other.cpu_kilowatt_hours,
+            gpu_kilowatt_hours=self.gpu_kilowatt_hours + other.gpu_kilowatt_hours,
+            memory_kilowatt_hours=self.memory_kilowatt_hours + other.memory_kilowatt_hours,
+            estimated=self.estimated or other.estimated,
+            basis=_both(self.basis, other.basis),
+            grid=_both(self.grid, other.grid),
+            tool=_both(self.tool, other.tool),
+        )
+
+    def share(self, of: float, *, processor: float | None = None, gpu: float | None = None) -> Emissions:
+        """A share of it all.
+
+        Args:
+            of: which, from 0 to 1.
+            processor, gpu: another share of their parts; CO2eq goes with the energy.
+
+        >>> whole = Emissions(0.4, 0.2, 60, 0.2, 0.1, 0.1, True, "a guess", "the world's average mix", "me")
+        >>> whole.share(0.5).kilowatt_hours, round(whole.share(1, gpu=0).kilograms, 3)
+        (0.2, 0.15)
+        """
+        cpu = self.cpu_kilowatt_hours * (of if processor is None else processor)
+        card = self.gpu_kilowatt_hours * (of if gpu is None else gpu)
+        memory = self.memory_kilowatt_hours * of
+        if processor is None and gpu is None:
+            energy, part = self.kilowatt_hours * of, of
+        else:
+            energy = cpu + card + memory
+            part = energy / self.kilowatt_hours if self.kilowatt_hours else 0.0
+        return replace(
+            self,
+            kilowatt_hours=energy,
+            kilograms=self.kilograms * part,
+            seconds=self.seconds * of,
+            cpu_kilowatt_hours=cpu,
+            gpu_kilowatt_hours=card,
+            memory_kilowatt_hours=memory,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON: numbers and strings; ``Emissions(**told)`` reads it."""
+        return asdict(self)
+
     def __str__(self) -> str:
         return (
             f"{self.kilowatt_hours:.3g} kWh and {1000 * self.kilograms:.3g} g of CO2eq in {self.seconds:.0f} s "
             f"({self.tool}; {self.basis}; {self.grid})"
         )
+
+
+def _both(one: str, other: str) -> str:
+    """Two descriptions as one; what was said stands once."""
+    told = one.split(" | ")
+    return " | ".join([*told, *(each for each in other.split(" | ") if each not in told)])
 
 
 class Meter:
@@ -75,7 +129,12 @@ class Meter:
 
 @contextmanager
 def emissions(
-    country: str | None = None, *, intensity: float | None = None, whole_machine: bool = True, every: float = 15.0
+    country: str | None = None,
+    *,
+    intensity: float | None = None,
+    whole_machine: bool = True,
+    gpus: Sequence[str] | None = None,
+    every: float = 15.0,
 ) -> Iterator[Meter]:
     """Measure energy and CO2eq of the block: ``with emissions("DEU") as meter: ...``, then ``meter.result``.
 
@@ -86,7 +145,9 @@ def emissions(
     Args:
         country: whose mix of electricity, by its ISO code of three letters; None: the world's average.
         intensity: grams of CO2eq for a kilowatt hour, in place of a country, where the supplier's is known.
-        whole_machine: count everything the machine uses; False: this process's share, on a shared machine.
+        whole_machine: count everything the machine uses; False: this process's share of memory and, where the
+            processor's part is estimated from its load, of the processor.
+        gpus: count only these, by number or UUID as ``nvidia-smi -L`` lists them; None: all.
         every: seconds between looks at the hardware.
 
     Raises:
@@ -104,16 +165,9 @@ def emissions(
             f"emissions: expected a country or an intensity in grams of CO2eq for a kilowatt hour, got {country!r} "
             f"and {intensity!r}"
         )
-    try:
-        from codecarbon import OfflineEmissionsTracker
-        from codecarbon.input import DataSource
-    except ModuleNotFoundError as error:
-        raise MeasureError(f"emissions: {error}: pip install 'secateurs[energy]' (extra `energy`)") from error
-    if country is not None and country not in DataSource().get_global_energy_mix_data():
-        raise MeasureError(
-            f"emissions: CodeCarbon knows no country {country!r}: give an ISO code of three capital letters such as "
-            "'DEU', intensity= in grams of CO2eq for a kilowatt hour, or nothing for the world's average"
-        )
+    check_energy(country)
+    from codecarbon import OfflineEmissionsTracker
+
     meter, logger = Meter(), logging.getLogger("codecarbon")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -123,6 +177,7 @@ def emissions(
             force_carbon_intensity_g_co2e_kwh=intensity,
             tracking_mode="machine" if whole_machine else "process",
             measure_power_secs=every,
+            gpu_ids=None if gpus is None else [*gpus],
             log_level="critical",
             allow_multiple_runs=True,  # its lock is a file, and takes Ctrl-C over
             output_methods=[],
@@ -146,6 +201,24 @@ def emissions(
             meter._found = _read(tracker, grid)
     finally:
         logger.setLevel(level)
+
+
+def check_energy(country: str | None = None) -> None:
+    """See beforehand whether energy can be measured here, and a country's electricity is known.
+
+    Raises:
+        MeasureError: without the extra, or for an unknown country.
+    """
+    try:
+        import codecarbon  # noqa: F401
+        from codecarbon.input import DataSource
+    except ModuleNotFoundError as error:
+        raise MeasureError(f"emissions: {error}: pip install 'secateurs[energy]' (extra `energy`)") from error
+    if country is not None and country not in DataSource().get_global_energy_mix_data():
+        raise MeasureError(
+            f"emissions: CodeCarbon knows no country {country!r}: give an ISO code of three capital letters such as "
+            "'DEU', intensity= in grams of CO2eq for a kilowatt hour, or nothing for the world's average"
+        )
 
 
 def _read(tracker: Any, grid: str | None) -> Emissions:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import gc
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from secateurs.core import Batch, MeasureError, Task
+from secateurs.measure.costs.allocator import most_allocated
 from secateurs.measure.costs.timing import device_of, training
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -82,34 +83,4 @@ def _on_cuda(device: torch.device, steps: Iterator[None]) -> int:
 
 
 def _on_cpu(_device: torch.device, steps: Iterator[None]) -> int:
-    from torch.autograd.profiler import profile
-
-    if torch._C._autograd._profiler_enabled():
-        raise MeasureError("peak_memory: torch's profiler is at work already: measure outside of it")
-    with profile(profile_memory=True) as recorded:
-        for _ in steps:
-            pass
-    results = recorded.kineto_results
-    if results is None:
-        raise MeasureError("peak_memory: torch's profiler recorded nothing")
-    blocks: dict[int, int] = {}
-    live = peak = 0
-    for event in sorted(_allocations(results.experimental_event_tree()), key=lambda each: each.start_time_ns):
-        pointer, size = event.extra_fields.ptr, event.extra_fields.alloc_size
-        if size > 0:
-            blocks[pointer] = size
-            live += size
-        else:
-            live -= blocks.pop(pointer, 0)  # what was allocated before is none of this
-        peak = max(peak, live)
-    return peak
-
-
-def _allocations(events: Iterable[Any]) -> Iterator[Any]:
-    """The events of the allocator, among those of operations."""
-    waiting = list(events)
-    while waiting:
-        event = waiting.pop()
-        waiting += event.children
-        if event.name == "[memory]":
-            yield event
+    return most_allocated(lambda: deque(steps, 0))[1]

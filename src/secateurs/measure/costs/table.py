@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from secateurs.measure.costs.energy import Emissions
 from secateurs.measure.costs.memory import MakeOptimizer, momentum, peak_memory
 from secateurs.measure.costs.sparsity import nodes_left, weights_left
 from secateurs.measure.costs.storage import buffer_bytes, bytes_of
-from secateurs.measure.costs.timing import BatchTime, Clock, batch_time
+from secateurs.measure.costs.timing import BatchTime, Clock, batch_times
 from secateurs.measure.costs.work import check_mask, counts, multiply_adds, work_of
 
 
@@ -38,6 +38,9 @@ class Costs:
         bytes_peak: most memory of a training step (:func:`peak_memory`); None where it was not measured.
         batch: time of a forward and backward pass; None where it was not measured.
         device: on which time and memory were measured: its type.
+        batch_dense: time of the dense network, pass by pass in turn with this one's: their ratio is fair also on a
+            busy machine. None where it was not measured.
+        bytes_peak_dense: peak memory of the dense network; None where it was not measured.
         seconds: from the start of the experiment to the end of the pruned network's training; None: not told.
         emissions: energy and CO2eq of the same; None: not told.
     """
@@ -58,6 +61,8 @@ class Costs:
     bytes_peak: int | None
     batch: BatchTime | None
     device: str
+    batch_dense: BatchTime | None = None
+    bytes_peak_dense: int | None = None
     seconds: float | None = None
     emissions: Emissions | None = None
 
@@ -68,17 +73,24 @@ class Costs:
     def to_json(self) -> dict[str, Any]:
         """As JSON: numbers, strings, None, and objects of those."""
         found = asdict(self)
-        if self.batch is not None:
-            found["batch"]["quartiles"] = [*self.batch.quartiles]
+        for name in _TIMES:
+            if found[name] is not None:
+                found[name]["quartiles"] = [*found[name]["quartiles"]]
         return found
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Costs:
         """What :meth:`to_json` gave."""
-        batch, emissions = told["batch"], told["emissions"]
-        if batch is not None:
-            batch = BatchTime(**{**batch, "quartiles": tuple(batch["quartiles"])})
-        return cls(**{**told, "batch": batch, "emissions": None if emissions is None else Emissions(**emissions)})
+        times = {name: _time(told[name]) for name in _TIMES}
+        emissions = None if told["emissions"] is None else Emissions(**told["emissions"])
+        return cls(**{**told, **times, "emissions": emissions})
+
+
+_TIMES = ("batch", "batch_dense")
+
+
+def _time(told: Mapping[str, Any] | None) -> BatchTime | None:
+    return None if told is None else BatchTime(**{**told, "quartiles": tuple(told["quartiles"])})
 
 
 def costs(
@@ -102,8 +114,9 @@ def costs(
         batch: on the model's device, of the size to train with.
         mask: parameter name -> which weights are kept; None: all.
         optimizer: makes the optimiser of the training step whose memory is measured.
-        reference: the dense network that ``model`` was cut from; it may be on the meta device, where it takes no
-            memory. None: ``model`` without its mask.
+        reference: the dense network that ``model`` was cut from. On the meta device, where it takes no memory, it is
+            only counted; on the model's own its time and memory are measured as well, by turns. None: ``model``
+            without its mask, which is not measured.
         repeats: timed passes; 0: time is not measured.
         clock: "wall", or "cpu" for own processor time (:func:`batch_time`).
         memory: whether to measure it.
@@ -126,11 +139,18 @@ def costs(
     check_mask(model, kept, "costs")
     number = counts(kept) or {name: p.numel() for name, p in prunable(model).items()}
     sparse = [*number]
-    times = multiply_adds(model, task, batch)
-    work = work_of(model, sparse, times)
+    work = work_of(model, sparse, multiply_adds(model, task, batch))
     dense = work.dense if reference is None else _dense_work(reference, task, batch)
     weights, nodes = weights_left(model, kept, reference), nodes_left(model, kept, reference)
     stored = bytes_of(model, sparse)
+    beside = None if reference is None or _kind_of_device(reference) == "meta" else reference
+    networks = [model] if beside is None else [model, beside]
+    peaks: Sequence[int | None] = [None]
+    times: Sequence[BatchTime | None] = [None]
+    if memory:
+        peaks = [peak_memory(each, task, batch, optimizer=optimizer) for each in networks]
+    if repeats:
+        times = batch_times(networks, task, batch, repeats=repeats, clock=clock)
     return Costs(
         parameters=sum(p.numel() for p in model.parameters()),
         weights=weights.total,
@@ -145,10 +165,16 @@ def costs(
         bytes_csr=stored.under(number),
         bytes_csr_16=bytes_of(model, sparse, value_bytes=2).under(number),
         bytes_buffers=buffer_bytes(model),
-        bytes_peak=peak_memory(model, task, batch, optimizer=optimizer) if memory else None,
-        batch=batch_time(model, task, batch, repeats=repeats, clock=clock) if repeats else None,
-        device=next(model.parameters()).device.type,
+        bytes_peak=peaks[0],
+        batch=times[0],
+        device=_kind_of_device(model),
+        batch_dense=times[1] if len(times) > 1 else None,
+        bytes_peak_dense=peaks[1] if len(peaks) > 1 else None,
     )
+
+
+def _kind_of_device(model: nn.Module) -> str:
+    return next(model.parameters()).device.type
 
 
 def _dense_work(reference: nn.Module, task: Task, batch: Batch) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from statistics import quantiles
@@ -45,7 +45,7 @@ def batch_time(
 
     The model and the global random state are left as they were. Gradients are computed for all trainable
     parameters, and thrown away. On an accelerator each pass is waited for. Compare networks only within one
-    process on one machine, turn by turn.
+    process on one machine, turn by turn: :func:`batch_times` does.
 
     Args:
         batch: on the model's device.
@@ -58,26 +58,63 @@ def batch_time(
         MeasureError: for fewer than 2 repeats, a model without trainable parameters, or a clock that does not see
             the device.
     """
-    device = device_of(model)
+    return batch_times([model], task, batch, repeats=repeats, warmup=warmup, clock=clock)[0]
+
+
+def batch_times(
+    models: Sequence[nn.Module],
+    task: Task,
+    batch: Batch,
+    *,
+    repeats: int = 20,
+    warmup: int = 3,
+    clock: Clock = "wall",
+) -> tuple[BatchTime, ...]:
+    """Times of several networks on one device, one pass of each in turn: what slows the machine down slows them all.
+
+    Args:
+        models: in whose order the times are given; else as :func:`batch_time`.
+
+    Raises:
+        MeasureError: as :func:`batch_time`.
+    """
     if repeats < 2 or warmup < 0:
         raise MeasureError(f"batch_time: expected at least 2 repeats and no negative warm-up, got {repeats}, {warmup}")
+    passes = [_pass(model, task, batch, clock) for model in models]
+    taken: list[list[float]] = [[] for _ in models]
+    with ExitStack() as block:
+        for model in models:
+            block.enter_context(training(model))
+        for _ in range(warmup + repeats):
+            for seconds, timed in zip(taken, passes, strict=True):
+                seconds.append(timed())
+    return tuple(_summed_up(seconds[warmup:], repeats, task.size(batch), clock) for seconds in taken)
+
+
+def _pass(model: nn.Module, task: Task, batch: Batch, clock: Clock) -> Callable[[], float]:
+    """One forward and backward pass, and what it took."""
+    device = device_of(model)
     if clock not in CLOCKS or (clock == "cpu" and device.type != "cpu"):
         raise MeasureError(f"batch_time: no clock {clock!r} for a model on {device.type}: use clock='wall'")
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise MeasureError("batch_time: the model has no trainable parameters: there is no backward pass")
-    now, taken = CLOCKS[clock], []
-    with training(model):
-        for _ in range(warmup + repeats):
-            wait_for(device)
-            start = now()
-            loss = task.loss(task.output(model, batch), batch)
-            torch.autograd.grad(loss, trained, allow_unused=True)
-            wait_for(device)
-            taken.append(now() - start)
-            del loss
-    first, median, third = quantiles(taken[warmup:], n=4, method="inclusive")
-    return BatchTime(median, (first, third), repeats, task.size(batch), clock)
+    now = CLOCKS[clock]
+
+    def timed() -> float:
+        wait_for(device)
+        start = now()
+        loss = task.loss(task.output(model, batch), batch)
+        torch.autograd.grad(loss, trained, allow_unused=True)
+        wait_for(device)
+        return now() - start
+
+    return timed
+
+
+def _summed_up(seconds: list[float], repeats: int, examples: int, clock: Clock) -> BatchTime:
+    first, median, third = quantiles(seconds, n=4, method="inclusive")
+    return BatchTime(median, (first, third), repeats, examples, clock)
 
 
 @contextmanager
