@@ -14,6 +14,7 @@ from secateurs.core import Batch, PruningError, Spec, prunable
 from secateurs.what import SCORES, fisher, score
 from secateurs.zoo import MODELS, Classification, build_model
 from toys import CLASSES, BrokenError, NoPrediction, Recording, generator, unchanged
+from zoo_specs import SHAPE, small
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -41,10 +42,8 @@ def test_true_labels_are_the_empirical_fisher(name: str) -> None:
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_it_is_right_for_every_network_of_the_zoo(kind: str) -> None:
-    shape = (3, 32, 32) if kind.startswith(("vgg", "resnet", "conv")) else (1, 8, 8)
-    options = {"hidden": (6, 5)} if kind == "lenet_300_100" else {"width": 2}
-    model = build_model(Spec(kind, options), shape, CLASSES, seed=1).double()
-    x = torch.randn(2, *shape, dtype=torch.float64, generator=generator(2))
+    model = build_model(small(kind, width=2), SHAPE, CLASSES, seed=1).double()
+    x = torch.randn(2, *SHAPE, dtype=torch.float64, generator=generator(2))
     task = Recording()
     found = fisher(model, task, [Batch(x, torch.tensor([0, 1]))], generator=generator(3))
     expected = Oracle(model, x, list(found)).fisher(task.labels)

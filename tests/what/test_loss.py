@@ -393,3 +393,40 @@ def test_nothing_warns() -> None:
         warnings.simplefilter("error")
         model, data = example("in place")
         MeanLoss(model, TASK, data.batches(2)).gradient_and_product()
+
+
+@pytest.mark.parametrize("micro_batch", [None, 3])
+def test_the_gradient_of_some_of_the_weights(micro_batch: int | None) -> None:
+    model, data = example("mlp")
+    loss = MeanLoss(model, TASK, data.batches(N), micro_batch=micro_batch)
+    whole, first = loss.gradient(), next(iter(loss.theta))
+    assert loss.gradient(only=[]) == {}
+    found = loss.gradient(only=[first])
+    assert list(found) == [first]
+    assert torch.equal(found[first], whole[first])
+
+
+def test_parameters_are_lent_until_the_model_writes_to_them() -> None:
+    model, data = example("mlp")
+    loss = MeanLoss(model, TASK, data.batches(N))
+    assert all(w.data_ptr() == p.data_ptr() for w, p in zip(loss.theta.values(), prunable(model).values(), strict=True))
+
+    class Writes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, CLASSES)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.fc.bias.data.zero_()
+            return self.fc(x)
+
+    writing = Writes().double()
+    with unchanged(writing):
+        loss = MeanLoss(writing, TASK, data.batches(N))
+        assert not loss.writes
+        g = loss.gradient()
+    assert loss.writes
+    with torch.no_grad():
+        writing.fc.bias.zero_()
+    expected = MeanLoss(writing.fc, TASK, data.batches(N)).gradient()["weight"]
+    assert torch.equal(g["fc.weight"], expected)

@@ -13,8 +13,10 @@ from secateurs.what.channels import (
     gate_decorators,
     snap,
 )
+from secateurs.what.filters import filter_weights, scales_after
 from secateurs.what.loss import MeanLoss
 from secateurs.what.persample import Labels, PerSample
+from secateurs.what.products import Products, filter_sums, loss_products
 from secateurs.what.scores import (
     SCORES,
     WITHOUT_EXAMPLES,
@@ -45,6 +47,7 @@ __all__ = [
     "Labels",
     "MeanLoss",
     "PerSample",
+    "Products",
     "ScoreSpec",
     "bn_scale",
     "channel_score",
@@ -53,17 +56,21 @@ __all__ = [
     "crop_gate",
     "crop_gate_eq6",
     "filter_norm",
+    "filter_sums",
+    "filter_weights",
     "fisher",
     "fisher_empirical",
     "gate_decorators",
     "gradient_flow",
     "grasp",
     "loss_preservation",
+    "loss_products",
     "magnitude",
     "magnitude_loss",
     "movement",
     "obd",
     "random",
+    "scales_after",
     "score",
     "snap",
     "snip",

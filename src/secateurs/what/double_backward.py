@@ -56,10 +56,16 @@ def _conv(
         return None
     if input.dtype != weight.dtype or torch.is_autocast_enabled(input.device.type):
         return None  # autocast does not know this form: it would stay in float32, or meet two dtypes
+    window = window_of(weight, stride, padding, dilation, groups)
+    y: Tensor = _Conv.apply(input, weight, window)  # type: ignore[no-untyped-call]
+    return y if bias is None else y + across(bias, y)
+
+
+def window_of(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Window:
+    """A convolution's window, one number for each dimension of the picture."""
     n = weight.ndim - 2
     stride, padding, dilation = ([v] * n if isinstance(v, int) else list(v) for v in (stride, padding, dilation))
-    y: Tensor = _Conv.apply(input, weight, (stride, padding, dilation, groups))  # type: ignore[no-untyped-call]
-    return y if bias is None else y + _wide(bias, y)
+    return stride, padding, dilation, groups
 
 
 def _batch_norm(
@@ -72,19 +78,38 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor | None:
+    if not training and running_mean is not None and running_var is not None:
+        found = scale_and_shift(input, running_mean, running_var, weight, bias, training, momentum, eps)
+        return None if found is None else _affine(input, *found)
+    if any(each is not None and each.dtype != input.dtype for each in (weight, bias)):
+        return None  # mixed precision
+    if input.numel() <= input.shape[1]:
+        return None  # one value a channel: torch says what is wrong with that
+    normal: Tensor = _Normalise.apply(input, eps)  # type: ignore[no-untyped-call]
+    return _affine(normal, weight, bias)
+
+
+def scale_and_shift(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Tensor, Tensor] | None:
+    """The two vectors that batch normalisation by running statistics is; None where it is by others, or mixed."""
     del momentum
+    if training or running_mean is None or running_var is None:
+        return None
     constants = [each for each in (running_mean, running_var, weight, bias) if each is not None]
     if any(each.dtype != input.dtype for each in constants):
         return None  # mixed precision
-    if training or running_mean is None or running_var is None:
-        if input.numel() <= input.shape[1]:
-            return None  # one value a channel: torch says what is wrong with that
-        normal: Tensor = _Normalise.apply(input, eps)  # type: ignore[no-untyped-call]
-        return _affine(normal, weight, bias)
     scale = (running_var + eps).rsqrt()
     scale = scale if weight is None else scale * weight
     shift = -running_mean * scale
-    return _affine(input, scale, shift if bias is None else shift + bias)
+    return scale, shift if bias is None else shift + bias
 
 
 _FORMS: dict[Callable[..., Any], Callable[..., Tensor | None]] = {
@@ -192,20 +217,21 @@ class _NormaliseBackward(torch.autograd.Function):
 
 def _affine(x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
     if scale is None:  # a copy, since what comes after may change it in place
-        return x.clone() if shift is None else x + _wide(shift, x)
-    return x * _wide(scale, x) if shift is None else torch.addcmul(_wide(shift, x), x, _wide(scale, x))
+        return x.clone() if shift is None else x + across(shift, x)
+    return x * across(scale, x) if shift is None else torch.addcmul(across(shift, x), x, across(scale, x))
 
 
 def _sum(constant: Tensor, *terms: tuple[Tensor, Tensor]) -> Tensor:
     """constant + sum of factor * tensor, constant and factors being one number a channel."""
     (factor, tensor), *rest = terms
-    total = torch.addcmul(_wide(constant, tensor), tensor, _wide(factor, tensor))
+    total = torch.addcmul(across(constant, tensor), tensor, across(factor, tensor))
     for factor, tensor in rest:
-        total.addcmul_(tensor, _wide(factor, tensor))
+        total.addcmul_(tensor, across(factor, tensor))
     return total
 
 
-def _wide(channels: Tensor, like: Tensor) -> Tensor:
+def across(channels: Tensor, like: Tensor) -> Tensor:
+    """One number a channel, so that it broadcasts."""
     return channels.view(1, -1, *(1,) * (like.ndim - 2))
 
 

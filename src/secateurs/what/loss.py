@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _NormBase
-from torch.utils.checkpoint import CheckpointError
 
 from secateurs.core import Batch, Classifies, PruningError, Task, all_finite, evaluating
-from secateurs.what.double_backward import DoubleBackward
 from secateurs.what.examples import batches_of
 from secateurs.what.options import Statistics, check_values
-from secateurs.what.weights import kept_by, weights_of, zeroed
+from secateurs.what.passes import Inside, Lent, WrittenError, divided, into, wide
+from secateurs.what.twice import twice
+from secateurs.what.weights import kept_by, lent, weights_of
 
 Weights = dict[str, Tensor]
 Result = TypeVar("Result")
-_NOT_TWICE = ("twice", "derivative", "ouble backward")
+Made = Callable[[str, Tensor], Tensor]
+"""A weight's name and value -> what the model is called with."""
+Part = Callable[[Callable[[], Tensor], Weights], Sequence[Tensor]]
+"""The loss of one pass, and the weights the model is called with -> what is wanted of it."""
 
 
 class MeanLoss:
@@ -31,7 +34,8 @@ class MeanLoss:
     g is its gradient and H its Hessian with respect to these weights. Masked weights are 0 and
     take no part in either. Several batches are what one big batch is: they count by their
     size, and the whole g stands before Hg is accumulated. The model is left as it was: it is
-    called with other parameters and buffers than its own.
+    called with other parameters and buffers than its own. Parameters are lent to these, not copied, unless they are
+    masked, or the model writes to them: g takes the memory of the weights once, and the activations of one pass.
 
     Args:
         batches: may be an iterator; it is consumed once, and its batches are kept.
@@ -94,24 +98,79 @@ class MeanLoss:
         with torch.inference_mode(False):
             kept = kept_by(mask, model, called)
             self._kept = {name: kept[id(p)] for name, p in chosen.items() if id(p) in kept}
-            self._weights = {name: zeroed(p, kept) for name, p in chosen.items()}
-            self._constants = {n: zeroed(p, kept) for n, p in model.named_parameters() if id(p) not in leaves}
+            self._weights = {name: lent(p, kept) for name, p in chosen.items()}
+            self._constants = {n: lent(p, kept) for n, p in model.named_parameters() if id(p) not in leaves}
+            self._lent: Callable[[], Lent] | None = partial(Lent, [*model.parameters()])
         self._parts = self._split([*batches_of(batches, called)], micro_batch)
 
     @property
     def weights(self) -> Weights:
         """The weights at which it is differentiated: masked ones are 0. Copies of the model's."""
+        return {name: w.clone() for name, w in self._weights.items()}
+
+    @property
+    def theta(self) -> Weights:
+        """The same, to be read only, and after derivatives: where nothing is masked, the model's own memory."""
         return dict(self._weights)
 
-    def gradient(self, *, everywhere: bool = False) -> Weights:
-        """g; 0 for masked weights, unless ``everywhere``: then what it is there, at their value 0."""
+    @property
+    def writes(self) -> bool:
+        """Whether the model has been seen to write to its parameters as it computes."""
+        return self._lent is None
 
-        def part(batch: Batch, leaves: Weights) -> list[Tensor]:
-            return [*torch.autograd.grad(self._loss(batch), [*leaves.values()], materialize_grads=True)]
+    @property
+    def passes(self) -> int:
+        """How many passes over the model see all examples once."""
+        return len(self._parts)
+
+    def gradient(self, *, everywhere: bool = False, only: Collection[str] | None = None) -> Weights:
+        """g; 0 for masked weights, unless ``everywhere``: then what it is there, at their value 0.
+
+        Args:
+            everywhere: whether masked weights have a gradient.
+            only: names of those of the weights that it is wanted of; the others are constants then.
+        """
+        wanted = {name: w for name, w in self._weights.items() if only is None or name in only}
+        if not wanted:
+            return {}
+        total = self._zeros(wanted) if len(self._parts) > 1 else {}
+
+        def part(share: float, loss: Callable[[], Tensor], leaves: Weights) -> Sequence[Tensor]:
+            chosen = {name: leaves[name] for name in wanted}
+            if not total:
+                return torch.autograd.grad(loss(), [*chosen.values()], materialize_grads=True)
+            # One layer's gradient at a time goes into the sum: two whole gradients are never in memory.
+            for name, leaf in chosen.items():
+                leaf.register_post_accumulate_grad_hook(partial(into, total[name], share))
+            torch.autograd.backward(loss(), inputs=[*chosen.values()])
+            return []
+
+        def made(name: str, w: Tensor) -> Tensor:
+            return w.detach().requires_grad_(name in wanted)
 
         with self._looking():
-            g = self._mean(part)
-        return self._checked("gradient", g if everywhere else self._masked(g))
+            found = [self._at(batch, made, partial(part, share)) for batch, share in self._parts]
+        g = self._narrowed(total) if total else dict(zip(wanted, found[0], strict=True))
+        return self.checked("gradient", g if everywhere else self._masked(g))
+
+    def mean(
+        self, part: Part, made: Made, *, second: bool, within: Callable[[], AbstractContextManager[object]]
+    ) -> list[Tensor]:
+        """The mean over all examples of what ``part`` finds in each pass, in float32 at least.
+
+        Args:
+            part: called once a pass.
+            made: makes what the model is called with of each weight: a constant, or a dual number.
+            second: whether it takes second derivatives.
+            within: what each pass is to be within.
+        """
+        with self._looking(second):
+            found: list[Tensor] = []
+            for batch, share in self._parts:
+                with within():
+                    each = [one.to(wide(one)) * share for one in self._at(batch, made, part)]
+                found = [a + b for a, b in zip(found, each, strict=True)] if found else each
+            return found
 
     def product(self, v: Mapping[str, Tensor]) -> Weights:
         """H v; masked entries of v do not matter, those of the product are 0.
@@ -120,55 +179,29 @@ class MeanLoss:
             v: name -> tensor of the weight's shape, for each of the weights.
         """
         direction = self._masked({name: v[name].detach() for name in self._weights})
-        with self._looking(twice=True):
-            product = self._mean(lambda batch, leaves: self._second(batch, leaves, direction)[1])
-        return self._checked("Hessian product", self._masked(product))
+        total = self._zeros(self._weights) if len(self._parts) > 1 else {}
+        with self._looking(second=True):
+            for batch, share in self._parts:
+                found = self._at(batch, _leaf, partial(twice, along=lambda _: direction, called=self._called))[1]
+                product = dict(zip(self._weights, found, strict=True))
+                for name, each in total.items():
+                    each.add_(product.pop(name), alpha=share)
+        return self.checked("Hessian product", self._masked(self._narrowed(total) if total else product))
 
     def gradient_and_product(self) -> tuple[Weights, Weights]:
         """g and H g; where one pass serves, of one graph."""
         if len(self._parts) > 1:
             g = self.gradient()
             return g, self.product(g)
-        with self._looking(twice=True):
-            first, second = self._at_leaves(partial(self._second, self._parts[0][0]))
-        g = self._checked("gradient", self._masked(dict(zip(self._weights, first, strict=True))))
+        with self._looking(second=True):
+            first, second = self._at(self._parts[0][0], _leaf, partial(twice, along=self._masked, called=self._called))
+        g = self.checked("gradient", self._masked(dict(zip(self._weights, first, strict=True))))
         product = self._masked(dict(zip(self._weights, second, strict=True)))
-        return g, self._checked("Hessian product", product)
-
-    def _second(self, batch: Batch, leaves: Weights, v: Weights | None = None) -> tuple[list[Tensor], list[Tensor]]:
-        """The batch's own gradient, and the product of its Hessian with v, by default with that gradient."""
-        try:
-            with DoubleBackward():
-                return self._twice(batch, leaves, v)
-        except CheckpointError:  # parts that are computed anew in the backward pass are so by torch's own forms
-            return self._twice(batch, leaves, v)
-
-    def _twice(self, batch: Batch, leaves: Weights, v: Weights | None) -> tuple[list[Tensor], list[Tensor]]:
-        inputs = [*leaves.values()]
-        loss = self._loss(batch)
-        try:
-            first = torch.autograd.grad(loss, inputs, create_graph=True, materialize_grads=True)
-            if _differentiable_once(first):
-                raise RuntimeError("a function in it is marked @once_differentiable, not twice")
-            if v is None:
-                v = self._masked({name: g.detach() for name, g in zip(leaves, first, strict=True)})
-            # A gradient without a graph is constant: it has no part in H.
-            pairs = [(g, v[name]) for name, g in zip(leaves, first, strict=True) if g.requires_grad]
-            second = [torch.zeros_like(leaf) for leaf in inputs]
-            if pairs:
-                outputs, directions = zip(*pairs, strict=True)
-                second = [*torch.autograd.grad(outputs, inputs, directions, materialize_grads=True)]
-        except RuntimeError as error:
-            if isinstance(error, CheckpointError) or not any(word in str(error) for word in _NOT_TWICE):
-                raise
-            raise PruningError(
-                f"{self._called}: the model cannot be differentiated twice ({error}): replace what says so, "
-                "or take a score of first order, e.g. snip"
-            ) from error
-        return [g.detach() for g in first], second
+        return g, self.checked("Hessian product", product)
 
     def _loss(self, batch: Batch) -> Tensor:
-        output = self._task.output(self._model, batch)
+        with self._lent() if self._lent else nullcontext():
+            output = self._task.output(self._model, batch)
         if self._temperature != 1:
             output = output / self._temperature
         loss = self._task.loss(output, batch)
@@ -184,47 +217,55 @@ class MeanLoss:
             )
         return loss
 
-    def _mean(self, part: Callable[[Batch, Weights], list[Tensor]]) -> Weights:
-        """The mean over all examples of what ``part`` gives for each pass, summed in float32 or better."""
-        if len(self._parts) == 1:
-            return dict(zip(self._weights, self._at_leaves(partial(part, self._parts[0][0])), strict=True))
-        total = {
-            n: torch.zeros_like(w, dtype=torch.promote_types(w.dtype, torch.float32)) for n, w in self._weights.items()
-        }
-        for batch, share in self._parts:
-            for name, each in zip(self._weights, self._at_leaves(partial(part, batch)), strict=True):
-                total[name].add_(each, alpha=share)
-        return {name: each.to(self._weights[name].dtype) for name, each in total.items()}
+    def _zeros(self, of: Weights) -> Weights:
+        """What is summed in: float32 at least."""
+        return {name: torch.zeros_like(w, dtype=wide(w)) for name, w in of.items()}
+
+    def _narrowed(self, total: Weights) -> Weights:
+        """As the weights are; one at a time, so that two are never in memory."""
+        return {name: total.pop(name).to(self._weights[name].dtype) for name in [*total]}
 
     @contextmanager
-    def _looking(self, twice: bool = False) -> Iterator[None]:
+    def _looking(self, second: bool = False) -> Iterator[None]:
         with torch.inference_mode(False), torch.enable_grad(), evaluating(self._model):
             if self._bn == "batch":
                 for module in self._model.modules():
                     if isinstance(module, _NormBase):
                         module.training = True  # evaluating() puts it back
-            if not twice:
+            if not second:
                 yield
                 return
             # Fused attention has no second derivative.
             with sdpa_kernel(SDPBackend.MATH):
                 yield
 
-    def _at_leaves(self, call: Callable[[Weights], Result]) -> Result:
-        """What ``call`` gives while the model has leaves for weights, and copies for everything else.
+    def _at(self, batch: Batch, made: Made, part: Callable[[Callable[[], Tensor], Weights], Result]) -> Result:
+        """What ``part`` gives while the model has what is ``made`` of its weights, and others' memory for the rest.
 
         Derivatives are taken inside as well: checkpointed parts of a model are computed anew then.
         """
-        leaves = {name: w.detach().requires_grad_() for name, w in self._weights.items()}
+        weights = {name: made(name, w) for name, w in self._weights.items()}
         buffers = {name: buffer.clone() for name, buffer in self._model.named_buffers()}
-        tensors = {f"model.{name}": each for name, each in {**self._constants, **leaves, **buffers}.items()}
-        result: Result = functional_call(_Inside(self._model), tensors, (lambda: call(leaves),))
+        tensors = {f"model.{name}": each for name, each in {**self._constants, **weights, **buffers}.items()}
+        call = partial(part, partial(self._loss, batch), weights)
+        try:
+            result: Result = functional_call(Inside(self._model), tensors, (call,))
+        except WrittenError:  # by the model as it computes: it gets copies
+            self._lent = None
+            self._weights = {name: w.clone() for name, w in self._weights.items()}
+            self._constants = {name: w.clone() for name, w in self._constants.items()}
+            return self._at(batch, made, part)
         return result
 
     def _masked(self, tensors: Weights) -> Weights:
-        return {n: t.masked_fill(~self._kept[n], 0) if n in self._kept else t for n, t in tensors.items()}
+        """The same dictionary, 0 where weights are masked; one at a time, so that two are never in memory."""
+        for name, kept in self._kept.items():
+            if name in tensors:
+                tensors[name] = tensors[name].masked_fill(~kept, 0)
+        return tensors
 
-    def _checked(self, what: str, tensors: Weights) -> Weights:
+    def checked(self, what: str, tensors: Weights) -> Weights:
+        """The tensors, of which all are finite, or a PruningError."""
         for name, tensor in tensors.items():
             if not all_finite(tensor):
                 raise PruningError(
@@ -245,38 +286,8 @@ class MeanLoss:
             raise PruningError(
                 f"{self._called}: with bn='batch' several batches are not one: score one batch, or with bn='running'"
             )
-        if micro_batch is not None:
-            batches = [
-                Batch(batch.inputs[start : start + micro_batch], batch.targets[start : start + micro_batch])
-                for batch in batches
-                for start in range(0, len(batch.inputs), micro_batch)
-            ]
-        sizes = [self._task.size(batch) for batch in batches]
-        if not sum(sizes):
-            raise PruningError(f"{self._called}: no data; pass batches of training examples, e.g. 10 per class")
-        return [(batch, size / sum(sizes)) for batch, size in zip(batches, sizes, strict=True) if size]
+        return divided(batches, self._task, micro_batch, self._called)
 
 
-class _Inside(nn.Module):
-    """Calls a function while ``functional_call`` has replaced what is in ``model``."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, call: Callable[[], Any]) -> Any:
-        return call()
-
-
-def _differentiable_once(gradients: Sequence[Tensor]) -> bool:
-    """Whether something in the gradients' graph is marked ``@once_differentiable``; autograd.grad passes it over."""
-    waiting, seen = [g.grad_fn for g in gradients], set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        if node.name().endswith("::Error"):
-            return True
-        seen.add(node)
-        waiting.extend(below for below, _ in node.next_functions)
-    return False
+def _leaf(_name: str, w: Tensor) -> Tensor:
+    return w.detach().requires_grad_()

@@ -59,3 +59,9 @@ def kept_by(mask: Mapping[str, Tensor] | None, model: nn.Module, called: str) ->
 def zeroed(p: nn.Parameter, kept: Mapping[int, Tensor]) -> Tensor:
     """A copy of the parameter, 0 where it is not kept."""
     return p.detach().masked_fill(~kept[id(p)], 0) if id(p) in kept else p.detach().clone()
+
+
+def lent(p: nn.Parameter, kept: Mapping[int, Tensor]) -> Tensor:
+    """The parameter's own memory, which is not to be written to; a copy where some of it is not kept."""
+    plain = type(p) in (nn.Parameter, Tensor) and not p.is_inference() and p.layout is torch.strided
+    return p.detach() if plain and id(p) not in kept else zeroed(p, kept)

@@ -1,14 +1,15 @@
 """Gates: c = 1 multiplies a channel, and its derivatives say what the channel is worth.
 
-A gate c_j multiplies unit j of a layer's output after the bias, before norm and activation. No gate
-is ever put in: a gated layer is the layer with weights c_j theta and bias c_j b, and these enter the
-loss in no other way, so that derivatives with respect to gates follow from those with respect to
-weights (gated models with autograd are the tests' oracle):
+A gate c_j multiplies unit j of a layer's output after the bias, before norm and activation. A gated layer
+is the layer with weights c_j theta and bias c_j b, and these enter the loss in no other way, so that
+derivatives with respect to gates follow from those with respect to weights:
 
 * dL/dc_j = sum theta g + b g_b over what makes unit j;
 * d/dc_j <stopgrad(g), g> = sum theta (Hg) + b (Hg)_b + sum g^2, the last over entries of g that
   belong to the unit: they are c_j times the gradient at the gated weights;
 * (H_cc v)_j = sum theta (Hd) + b (Hd)_b in the direction d = theta v, b v.
+
+Or gates are really put in (:mod:`secateurs.what.channels.live`), for less memory.
 
 All are taken in evaluation mode: a norm with the batch's own statistics undoes a gate before it, whose
 gradient is then zero. Where layers are coupled (residual adds) their scores are summed over the
@@ -27,9 +28,13 @@ from secateurs.core import PruningError
 from secateurs.what.channels.common import ChannelScores, names_of
 from secateurs.what.channels.parts import Coupled, Part
 from secateurs.what.channels.reduction import GateAbsolute, Reduce, combine, unit_sums
+from secateurs.what.loss import MeanLoss
 
 Layers = dict[str, list[list[Part]]]
 """Group -> what makes its channels, by layer."""
+
+Rows = dict[str, Tensor]
+"""Group -> one number for each unit in each of its layers, ``[layers, units]`` on the CPU."""
 
 Product = Callable[[str], Tensor]
 """Parameter's name -> what is summed over the entries of a unit, of the parameter's shape."""
@@ -56,29 +61,34 @@ def leaves_of(model: nn.Module, layers: Layers, over: Iterable[str] = ()) -> dic
 def scores_of(
     coupled: Sequence[Coupled],
     layers: Layers,
-    leaves: Mapping[int, str],
-    product: Product,
+    rows: Rows,
     reduce: Reduce,
     absolute: GateAbsolute,
 ) -> ChannelScores:
-    """Sums of products over each unit, coupled layers reduced to one."""
+    """Coupled layers reduced to one number a unit, over those that have the unit."""
     found: ChannelScores = {}
     for group in coupled:
-        rows, present = layer_sums(layers[group.name], leaves, product, group.units)
-        found[group.name] = combine(rows, present, reduce, absolute)
+        there = [torch.stack([part.present(group.units) for part in layer]).any(0) for layer in layers[group.name]]
+        found[group.name] = combine(rows[group.name], torch.stack(there), reduce, absolute)
     return found
 
 
-def layer_sums(
-    layers: Sequence[Sequence[Part]], leaves: Mapping[int, str], product: Product, units: int
-) -> tuple[Tensor, Tensor]:
-    """Sums over each layer's unit, ``[layers, units]``, and whether the layer has such a unit."""
-    rows, present = [], []
-    for layer in layers:
-        sums = [unit_sums(part, product(leaves[id(part.parameter)]), units) for part in layer]
-        rows.append(torch.stack(sums).sum(0))
-        present.append(torch.stack([part.present(units) for part in layer]).any(0))
-    return torch.stack(rows), torch.stack(present)
+def sums(coupled: Iterable[Coupled], layers: Layers, leaves: Mapping[int, str], product: Product) -> Rows:
+    """Sums of products over each layer's unit."""
+    found: Rows = {}
+    for group in coupled:
+        rows = []
+        for layer in layers[group.name]:
+            each = [unit_sums(part, product(leaves[id(part.parameter)]), group.units) for part in layer]
+            rows.append(torch.stack(each).sum(0))
+        found[group.name] = torch.stack(rows)
+    return found
+
+
+def first_order(loss: MeanLoss) -> Product:
+    """theta g."""
+    g = loss.gradient()
+    return times(loss.theta, g)
 
 
 def times(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> Product:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from secateurs.core import Batch, Group, PruningError, Task
 from secateurs.what.channels.common import ChannelScores, check_channel_values
-from secateurs.what.channels.gated import gated, leaves_of, scores_of, times
+from secateurs.what.channels.gated import first_order, gated, leaves_of, scores_of, sums
+from secateurs.what.channels.live import GateLoss
 from secateurs.what.channels.parts import coupled_of
 from secateurs.what.channels.reduction import GateAbsolute, Reduce
 from secateurs.what.loss import MeanLoss
@@ -57,7 +58,10 @@ def snap(
     layers = gated(coupled, "snap")
     leaves = leaves_of(model, layers)
     loss = MeanLoss(model, task, batches, [*leaves.values()], mask=mask, micro_batch=micro_batch, called="snap")
-    return scores_of(coupled, layers, leaves, times(loss.weights, loss.gradient()), reduce, absolute)
+    rows = GateLoss(loss, coupled, layers, leaves).slopes()
+    if rows is None:
+        rows = sums(coupled, layers, leaves, first_order(loss))
+    return scores_of(coupled, layers, rows, reduce, absolute)
 
 
 def gate_decorators(
@@ -102,4 +106,5 @@ def gate_decorators(
     }
     leaves = leaves_of(model, layers)
     loss = MeanLoss(model, task, batches, [*leaves.values()], mask=mask, micro_batch=micro_batch, called=called)
-    return scores_of(coupled, layers, leaves, times(loss.weights, loss.gradient()), reduce, absolute)
+    rows = sums(coupled, layers, leaves, first_order(loss))
+    return scores_of(coupled, layers, rows, reduce, absolute)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from secateurs.what.channels.parts import Part
+from secateurs.what.passes import wide
 
 Reduce = Literal["sum", "mean", "max", "norm"]
 """Over what belongs to a unit; ``"norm"`` is the root of the sum of squares."""
@@ -59,11 +60,6 @@ def reduced(
     if reduce == "norm":
         return total.sqrt()
     return total / count.clamp_min(1) if reduce == "mean" else total
-
-
-def wide(values: Tensor) -> torch.dtype:
-    """What sums are taken in: float32 at least."""
-    return torch.promote_types(values.dtype, torch.float32)
 
 
 def unit_sums(part: Part, values: Tensor, units: int) -> Tensor:

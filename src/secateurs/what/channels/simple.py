@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from secateurs.core import Batch, Group, PruningError, Task
 from secateurs.what.channels.common import ChannelScores, check_channel_values, counting
 from secateurs.what.channels.parts import Part, coupled_of
-from secateurs.what.channels.reduction import Reduce, combine, unit_sums, wide
+from secateurs.what.channels.reduction import Reduce, combine, unit_sums
+from secateurs.what.passes import wide
 from secateurs.what.scores.common import explicit
 from secateurs.what.weights import kept_by, zeroed
 

@@ -137,7 +137,7 @@ def _first_order(
 ) -> Mapping[str, Tensor]:
     loss = MeanLoss(model, task, batches, called=called, **options)
     g = loss.gradient()
-    return {name: theta * g[name] for name, theta in loss.weights.items()}
+    return {name: theta * g.pop(name) for name, theta in loss.theta.items()}
 
 
 def _with_magnitude(
@@ -152,8 +152,8 @@ def _second_order(
     called: str, model: nn.Module, task: Task | None, batches: Iterable[Batch], **options: Any
 ) -> Mapping[str, Tensor]:
     loss = MeanLoss(model, task, batches, called=called, **options)
-    _, hg = loss.gradient_and_product()
-    return {name: theta * hg[name] for name, theta in loss.weights.items()}
+    hg = loss.gradient_and_product()[1]
+    return {name: theta * hg.pop(name) for name, theta in loss.theta.items()}
 
 
 def _weights(

@@ -47,13 +47,13 @@ def obd(
     source = explicit(generator, "obd")
     check_values("obd", probes=probes)
     loss = MeanLoss(model, task, batches, names, mask=mask, bn=bn, micro_batch=micro_batch, called="obd")
-    weights = loss.weights
+    weights = loss.theta
     diagonal = {name: torch.zeros_like(w) for name, w in weights.items()}
     for _ in range(probes):
         v = _signs(weights, source)
         for name, product in loss.product(v).items():
             diagonal[name].addcmul_(v[name], product, value=1 / probes)
-    return {name: diagonal[name] * w.square() / 2 for name, w in weights.items()}
+    return {name: diagonal[name] * w.square() / 2 for name, w in loss.theta.items()}
 
 
 def _signs(weights: Weights, source: torch.Generator) -> Weights:

@@ -97,6 +97,6 @@ def _flow(
         micro_batch=micro_batch,
         called=called,
     )
-    _, hg = loss.gradient_and_product()
-    scores = {name: theta * hg[name] for name, theta in loss.weights.items()}
-    return {name: each.abs() if absolute else each for name, each in scores.items()}
+    hg = loss.gradient_and_product()[1]
+    scores = {name: theta * hg.pop(name) for name, theta in loss.theta.items()}
+    return {name: scores.pop(name).abs() if absolute else scores.pop(name) for name in loss.theta}

@@ -160,5 +160,5 @@ def _scored(
     loss = MeanLoss(model, task, batches, names, mask=mask, bn=bn, micro_batch=micro_batch, called=called)
     g = loss.gradient(everywhere=revive)
     if revive:
-        return {name: rule(p.detach(), g[name]) for name, p in weights_of(model, names).items()}
-    return {name: rule(theta, g[name]) for name, theta in loss.weights.items()}
+        return {name: rule(p.detach(), g.pop(name)) for name, p in weights_of(model, names).items()}
+    return {name: rule(theta, g.pop(name)) for name, theta in loss.theta.items()}
