@@ -8,7 +8,18 @@ the papers' figures. This file is the map of what most people need.
 
 from secateurs.core import Batch, Moment, SecateursError, Spec, TrainState, prunable
 from secateurs.how import Mask, apply, enforce, keep_top
-from secateurs.procedures import MaskSettings, PruneSettings, automatic_pruning, early_pruning, find_mask, prune
+from secateurs.procedures import (
+    ChannelSettings,
+    MaskSettings,
+    PruneChannelSettings,
+    PruneSettings,
+    automatic_pruning,
+    early_pruning,
+    find_channels,
+    find_mask,
+    prune,
+    prune_step,
+)
 from secateurs.pruner import Channels, EarlyPruner, Flops, Latency, Size, Unstructured
 from secateurs.train import Seeds, TrainSettings, begin, observe, train
 from secateurs.what import SCORES, fisher, grasp, magnitude, random, score, snip, synflow
@@ -33,6 +44,7 @@ __all__ = [
     "At",
     "Batch",
     "Below",
+    "ChannelSettings",
     "Channels",
     "EarlyPruner",
     "FisherTrace",
@@ -45,6 +57,7 @@ __all__ = [
     "MaskSettings",
     "Moment",
     "Peak",
+    "PruneChannelSettings",
     "PruneSettings",
     "SecateursError",
     "Seeds",
@@ -61,6 +74,7 @@ __all__ = [
     "begin",
     "early_pruning",
     "enforce",
+    "find_channels",
     "find_mask",
     "fine_tuning_trigger",
     "fisher",
@@ -71,6 +85,7 @@ __all__ = [
     "observe",
     "prunable",
     "prune",
+    "prune_step",
     "random",
     "replay",
     "score",

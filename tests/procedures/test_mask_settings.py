@@ -9,7 +9,7 @@ import pytest
 from secateurs.core import PruningError, Spec
 from secateurs.how import DENSITIES
 from secateurs.procedures import ITERATED, MaskSettings, PruneSettings
-from secateurs.procedures.masks import Schedule
+from secateurs.procedures.settings import Schedule
 
 SEVERAL = [name for name in get_args(Schedule) if name != "one_shot"]
 
@@ -55,7 +55,7 @@ def test_every_schedule_has_its_function() -> None:
     assert {schedule for schedule, _ in ITERATED.values()} <= set(SEVERAL)
 
 
-CHOICES = "linear, exponential, early_crop, cubic, harmonic"
+CHOICES = "linear, exponential, early_crop, cubic, harmonic, rounds"
 
 
 @pytest.mark.parametrize(

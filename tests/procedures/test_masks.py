@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from secateurs.core import Batch, PruningError, Scores, Spec, Task, generator_for, prunable
 from secateurs.how import Mask, keep_top, survivors
 from secateurs.procedures import MaskSettings, find_mask
-from secateurs.procedures.masks import Schedule
+from secateurs.procedures.settings import Schedule
 from secateurs.what import SCORES, score
 from secateurs.zoo import build_model
 from toys import RESNET, content, generator, images, net, surroundings, toy_data, unchanged

@@ -264,7 +264,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "density": (lambda: Channels(1.5), "density must be in"),
     "scope": (lambda: Channels(scope="erk"), "unknown scope 'erk'"),  # type: ignore[arg-type]
     "count": (lambda: Channels(counted="filters"), "unknown count 'filters'"),  # type: ignore[arg-type]
-    "minimum": (lambda: Channels(minimum=0), "minimum and multiple_of must be at least 1"),
+    "minimum": (lambda: Channels(minimum=0), "minimum must be a whole number of channels, or a share"),
     "both": (lambda: Channels(0.1, target=Flops(0.1)), "a density or a target, not both"),
     "no target": (lambda: Channels(target=0.5), "expected Size.*Latency.*got float"),  # type: ignore[arg-type]
     "no time": (lambda: Latency(0), "positive number of milliseconds, got 0"),

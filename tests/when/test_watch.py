@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from secateurs.core import Batch, Moment, Observation, SignalError
-from secateurs.when import FisherTrace, GradientNorms, KLUniform, TrainLoss, Watch
+from secateurs.when import FisherTrace, GradientNorms, KLUniform, TrainLoss, Watch, measurements
 from secateurs.zoo import Classification
 from toys import CLASSES, Fixed, generator, net, unchanged
 
@@ -143,3 +143,10 @@ class KLUniform2(KLUniform):
     """A second one beside it, under a name of its own."""
 
     name = "kl_on_probe"  # type: ignore[misc]
+
+
+def test_measurements_are_what_signals_gave_whatever_their_names() -> None:
+    row = {"train_loss": 1, "train_loss.change": 0.5, "seconds/train_loss": 0.1, "norms": [1.0], "seconds/norms": 0.1}
+    beside = {"epoch": 2, "moment": "2ep", "lr": 0.1, "seconds": 1.0, "train_accuracy": 0.9, "seconds/scoring": 0.2}
+    broken = {"a": math.nan, "seconds/a": 0.0, "b": math.inf, "seconds/b": 0.0, "c": None, "seconds/c": 0.0}
+    assert measurements({**row, **beside, **broken}) == {"train_loss": 1.0, "train_loss.change": 0.5}

@@ -22,9 +22,9 @@ from secateurs.core import (
     did_you_mean,
     under,
 )
-from secateurs.procedures.early_pruning import PruneSettings, prune
+from secateurs.procedures.pruning import PruneChannelSettings, PruneSettings, prune
 from secateurs.train import Seeds, TrainSettings, begin, observe, pack, train, unpack
-from secateurs.when import TrainLoss, Watch
+from secateurs.when import TrainLoss, Watch, measurements
 from secateurs.zoo import Dataset
 
 Paused = tuple[Mapping[str, Tensor], Mapping[str, Any]]
@@ -42,7 +42,7 @@ class AutomaticRun:
         watch: follows the signals; once the network is pruned, only the training loss.
         memory: what the trigger remembers.
         rows: one for each epoch's end, the untrained network's first: ``epoch``, ``moment``, each signal's value,
-            ``seconds/<signal>`` that it took, ``seconds`` of it all.
+            ``seconds/<signal>`` that it took, ``seconds/scoring`` where it was pruned, ``seconds`` of it all.
         pruned: when the network was pruned; None: the trigger has not fired, or the run diverged before.
     """
 
@@ -65,7 +65,7 @@ def automatic_pruning(
     model: Spec,
     data: Dataset,
     training: TrainSettings,
-    pruning: PruneSettings,
+    pruning: PruneSettings | PruneChannelSettings,
     *,
     trigger: Trigger,
     signals: Sequence[Signal] = (),
@@ -78,7 +78,8 @@ def automatic_pruning(
 
     The decision is that of ``replay`` on the log of the dense run, and the weights are those of
     :func:`early_pruning` at that moment, to the bit. From then on nothing but the loss is
-    measured. A trigger that never fires leaves the network dense; so does a run that diverges before.
+    measured; with channels removed the rest of the run is smaller. A trigger that never fires leaves the
+    network dense; so does a run that diverges before.
 
     Args:
         signals: at least those that the trigger needs. They see training examples only.
@@ -106,16 +107,19 @@ def automatic_pruning(
     watch = _watch(signals, state, data, seeds)
     run = AutomaticRun(state, watch, trigger.init(), [])
     if paused is not None:
-        _go_on(run, paused)
+        _go_on(run, paused, data)
     for now, row in _epoch_ends(run, data, training, seeds):
         run.rows.append(row)
         if run.pruned is None and run.state.diverged is None:
-            run.memory, fired = trigger.update(run.memory, now, _values(row))
+            run.memory, fired = trigger.update(run.memory, now, measurements(row))
             if fired and not all(map(all_finite, run.state.model.parameters())):
                 run.state = run.state.take(diverged=now)  # no loss of training was there yet to show it
             elif fired:
+                begun = time.perf_counter()
                 run.state = prune(run.state, data, pruning, training, pruning_seed=seeds.pruning, model=model)
                 run.pruned, run.watch = now, _only_loss(run.state)
+                row["seconds/scoring"] = time.perf_counter() - begun
+                row["seconds"] += row["seconds/scoring"]
         each_epoch(run)
     return run
 
@@ -138,12 +142,6 @@ def _epoch_ends(
         yield now, {**row, "lr": lr, "seconds": time.perf_counter() - begun}
 
 
-def _values(row: Mapping[str, Any]) -> dict[str, float]:
-    aside = ("epoch", "lr", "seconds")
-    numbers = {name: value for name, value in row.items() if isinstance(value, int | float) and name not in aside}
-    return {name: float(value) for name, value in numbers.items() if not name.startswith("seconds/")}
-
-
 def _watch(signals: Sequence[Signal], state: TrainState, data: Dataset, seeds: Seeds) -> Watch:
     """The signals and the loss, which is there anyway; they see what those of a dense run see."""
     loss = [] if any(signal.name == TrainLoss.name for signal in signals) else [TrainLoss()]
@@ -164,9 +162,9 @@ def _check_signals(trigger: Trigger, signals: Sequence[Signal]) -> None:
         )
 
 
-def _go_on(run: AutomaticRun, paused: Paused) -> None:
+def _go_on(run: AutomaticRun, paused: Paused, data: Dataset) -> None:
     tensors, meta = paused
-    run.state = unpack(under("state", tensors), meta["state"], run.state)
+    run.state = unpack(under("state", tensors), meta["state"], run.state, data.example)
     run.memory, run.rows = meta["memory"], list(meta["rows"])
     if meta["pruned"] is not None:
         run.pruned = Moment(meta["pruned"], run.state.moment.steps_per_epoch)

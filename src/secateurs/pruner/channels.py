@@ -42,7 +42,7 @@ class Channels:
             at or below it by less than the last unit removed.
         counted: "weights": of the prunable weights; "channels": of the channels.
         scope: "global" ranks all channels together, "layer" keeps the same share of each layer.
-        minimum: channels that each layer keeps at least.
+        minimum: channels that each layer keeps at least: a number, or a share of its own in (0, 1).
         multiple_of: the number of channels of each layer that is cut is a multiple of this (8, 16: for the hardware);
             None: of 1.
         exclude: names of modules that make or read no channel that goes.
@@ -62,7 +62,7 @@ class Channels:
     _: KW_ONLY
     counted: Literal["weights", "channels"] = "weights"
     scope: Literal["global", "layer"] = "global"
-    minimum: int = 1
+    minimum: float = 1
     multiple_of: int | None = None
     exclude: tuple[str, ...] = ()
     target: Size | Flops | Latency | None = None

@@ -27,7 +27,7 @@ from secateurs.when.triggers import (
     no_earlier_than,
     no_later_than,
 )
-from secateurs.when.watch import Watch
+from secateurs.when.watch import Watch, measurements
 from secateurs.when.weight_change import WeightChange
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "explain",
     "fine_tuning_trigger",
     "kl_uniform",
+    "measurements",
     "no_earlier_than",
     "no_later_than",
     "reached_bound",

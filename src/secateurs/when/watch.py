@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from secateurs.core import Examples, Observation, Signal, SignalError, SignalState
+
+
+def measurements(row: Mapping[str, Any]) -> dict[str, float]:
+    """What signals measured, of a row of metrics that began as a row of a :class:`Watch`: all that a trigger reads.
+
+    Finite numbers with the names of signals and their details. Whoever has ``seconds/<signal>`` in the row is
+    a signal; learning rates, accuracies and the like are none, nor is a list with a value for each layer.
+
+    >>> row = {"epoch": 3, "loss": 0.5, "seconds/loss": 0.1, "kl_uniform": math.nan, "seconds/kl_uniform": 0.2}
+    >>> measurements({**row, "lr": 0.1, "validation_accuracy": 0.9, "seconds": 5.0})
+    {'loss': 0.5}
+    """
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if isinstance(value, int | float)
+        and math.isfinite(value)
+        and (f"seconds/{name}" in row or f"seconds/{name.rpartition('.')[0]}" in row)
+    }
 
 
 class Watch:

@@ -28,17 +28,17 @@ def weights_left(name: str, keep: Keep) -> int:
     return sum(weight.numel() for weight in prunable(small).values())
 
 
-def fits(groups: tuple[Group, ...], keep: Keep, minimum: int) -> bool:
+def fits(groups: tuple[Group, ...], keep: Keep, minimum: float) -> bool:
     return all(
         sum(len(places) for places, kept in zip(m.index, keep[g.name].tolist(), strict=True) if kept)
-        >= min(minimum, sum(map(len, m.index)))
+        >= min(math.ceil(minimum * sum(map(len, m.index))) if minimum < 1 else minimum, sum(map(len, m.index)))
         for g in groups
         for m in g.members
         if m.role == "output"
     )
 
 
-def greedy(name: str, scores: dict[str, Tensor], density: float, minimum: int) -> Keep | None:
+def greedy(name: str, scores: dict[str, Tensor], density: float, minimum: float) -> Keep | None:
     """One unit after another, and all counted anew each time."""
     groups, target = GROUPS[name], 0
     total = sum(weight.numel() for weight in prunable(structure(name)[0]).values())
@@ -57,9 +57,9 @@ def greedy(name: str, scores: dict[str, Tensor], density: float, minimum: int) -
 
 @pytest.mark.parametrize("name", GROUPS)
 @pytest.mark.parametrize(
-    ("density", "minimum", "levels"), [(0.5, 1, 1000), (0.3, 2, 1000), (0.6, 1, 2), (0.02, 1, 1000)]
+    ("density", "minimum", "levels"), [(0.5, 1, 1000), (0.3, 2, 1000), (0.6, 1, 2), (0.02, 1, 1000), (0.35, 0.3, 1000)]
 )
-def test_weights_are_counted_exactly(name: str, density: float, minimum: int, levels: int) -> None:
+def test_weights_are_counted_exactly(name: str, density: float, minimum: float, levels: int) -> None:
     scores = scores_of(GROUPS[name], levels=levels)
     expected = greedy(name, scores, density, minimum)
     if expected is None:
@@ -158,7 +158,8 @@ def test_bad_input_is_refused() -> None:
         ({"density": 1.5}, "density must be in"),
         ({"counted": "filters"}, "unknown count 'filters'; choices: channels, weights"),
         ({"scope": "layers"}, "unknown scope 'layers'.*did you mean 'layer'"),
-        ({"minimum": 0}, "at least 1"),
+        ({"minimum": 0}, "whole number of channels, or a share"),
+        ({"minimum": 1.5}, "whole number of channels, or a share"),
         ({"scores": {"0": scores["0"]}}, "none for group '2'"),
         ({"scores": scores | {"1": scores["0"]}}, "no group '1'"),
         ({"scores": scores | {"0": torch.zeros(3)}}, r"'0': expected shape \[7\], got \[3\]"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import pytest
 import torch
@@ -131,3 +131,15 @@ def test_from_the_first_weight_to_the_cut() -> None:
     small, peak = most_allocated(whole)
     assert peak < 2 * net.weights + 2.5 * net.activations + 2.5 * net.largest
     assert sum(bytes_of(small)) < 0.03 * net.weights
+
+
+@pytest.mark.parametrize("name", ["snap", "crop_gate", "crop_gate_eq6", "snip"])
+def test_what_a_pass_takes_is_given_back_before_the_next(name: str) -> None:
+    model = build_model(Spec("resnet20", {"width": 4}), SHAPE, 10, 0)
+    groups = channel_groups(model, BATCH.inputs[:1])
+    score = Spec(name, {"micro_batch": 1})
+    peaks = []
+    for times in (1, 3):
+        batch = Batch(*(each.repeat_interleave(times, 0) for each in BATCH))
+        peaks.append(taken(partial(channel_score, model, TASK, [batch], groups, name=score)))
+    assert peaks[1] < 1.01 * peaks[0]

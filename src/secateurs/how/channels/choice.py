@@ -25,7 +25,7 @@ def keep_top_channels(
     *,
     counted: Counted = "weights",
     scope: Scope = "global",
-    minimum: int = 1,
+    minimum: float = 1,
     multiple_of: int = 1,
     within: Keep | None = None,
 ) -> Keep:
@@ -45,7 +45,7 @@ def keep_top_channels(
         scope: "global" ranks all units together. "layer" keeps the same share of each group: with channels
             counted, exactly floor(density * units + 1/2) of its units, or the next number above that ``minimum`` and
             ``multiple_of`` allow; with weights counted, the share is what the target asks for.
-        minimum: channels that each layer keeps at least.
+        minimum: channels that each layer keeps at least: a number, or a share of its own in (0, 1), rounded up.
         multiple_of: units go in such blocks that each group's number is a multiple of this when it is cut; a
             block goes when the best of it would. Groups too narrow for it stay whole.
         within: units that an earlier choice dropped stay dropped.
@@ -80,7 +80,7 @@ def keep_top_channels(
         least = counter.left(_dropped(start, order))
         if least > target:
             raise PruningError(
-                f"density {density:g} cannot be reached by removing channels: with at least {minimum} left in each "
+                f"density {density:g} cannot be reached by removing channels: with at least {minimum:g} left in each "
                 f"layer{f' and multiples of {multiple_of}' if multiple_of > 1 else ''}, {least} of {counter.total} "
                 f"{counted} stay, a density of {_rounded_up(least / counter.total)}"
             )
@@ -124,15 +124,17 @@ def _blocks(number: int, group: Group, scores: Tensor, start: Flags, multiple_of
     return blocks
 
 
-def _allowed(groups: Sequence[Group], blocks: Sequence[_Block], start: Flags, minimum: int) -> list[_Block]:
+def _allowed(groups: Sequence[Group], blocks: Sequence[_Block], start: Flags, minimum: float) -> list[_Block]:
     """The blocks without those that would leave a layer less than the minimum."""
     layers: list[list[Sizes]] = [makers(group) for group in groups]
+    least = [[math.ceil(minimum * int(sizes.sum())) if minimum < 1 else minimum for sizes in each] for each in layers]
     left = [[int(sizes[kept].sum()) for sizes in each] for each, kept in zip(layers, start, strict=True)]
     allowed = []
     for block in blocks:
         losses = [int(sizes[list(block.units)].sum()) for sizes in layers[block.group]]
         after = [now - loss for now, loss in zip(left[block.group], losses, strict=True)]
-        if all(rest >= minimum or not loss for rest, loss in zip(after, losses, strict=True)):
+        enough = zip(after, least[block.group], losses, strict=True)
+        if all(rest >= floor or not loss for rest, floor, loss in enough):
             left[block.group] = after
             allowed.append(block)
     return allowed
@@ -163,15 +165,17 @@ def _earlier(group: Group, within: Keep) -> NDArray[np.bool_]:
     return kept
 
 
-def _check_options(groups: Sequence[Group], density: float, scope: str, minimum: int, multiple_of: int) -> None:
+def _check_options(groups: Sequence[Group], density: float, scope: str, minimum: float, multiple_of: int) -> None:
     if not groups:
         raise PruningError("there are no groups to choose from")
     if not 0 < density <= 1:
         raise PruningError(f"density must be in (0, 1], got {density}")
     if scope not in ("global", "layer"):
         raise PruningError(f"unknown scope {scope!r}{did_you_mean(scope, ('global', 'layer'))}")
-    if minimum < 1 or multiple_of < 1:
-        raise PruningError(f"minimum and multiple_of must be at least 1, got {minimum} and {multiple_of}")
+    if not minimum > 0 or (minimum > 1 and minimum != int(minimum)):
+        raise PruningError(f"minimum must be a whole number of channels, or a share in (0, 1), got {minimum}")
+    if multiple_of < 1:
+        raise PruningError(f"multiple_of must be at least 1, got {multiple_of}")
 
 
 def _rounded_up(density: float) -> float:
