@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +149,18 @@ def test_status_and_report(undisturbed: Path) -> None:
     (undisturbed / "report.html").unlink()
     assert secateurs("report", undisturbed).returncode == 0
     assert (undisturbed / "report.html").exists()
+
+
+def test_an_unfinished_study_says_so_first(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    shutil.copytree(undisturbed, out)
+    dense = [p.parent for p in out.glob("store/*/spec.json") if '"dense_run"' in p.read_text(encoding="utf-8")]
+    shutil.rmtree(dense[0])
+    for name in ("status", "report"):
+        told = " ".join(secateurs(name, out).stdout.split())
+        assert re.search(
+            r"^(Unfinished|demo@smoke): \d+ of \d+ jobs done, and up to [1-9]\d* more where triggers fire", told
+        )
 
 
 def test_studies_share_a_store_and_are_compared_and_cleaned(

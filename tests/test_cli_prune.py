@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from secateurs.cli import main
 from secateurs.core import Spec
+from secateurs.export import load_network
 from secateurs.how import Mask
 from secateurs.studies import load_recipe
 from secateurs.studies.runs import load_data
@@ -63,6 +64,7 @@ def test_it_says_when_why_what_is_left_and_what_it_came_to(pruned: tuple[Path, s
     assert f"test {100 * found['summary']['test_accuracy']:.2f} %" in told
     assert "Masks alone save no training time" in told
     assert "Watching loss took" in told
+    assert f"model.load_state_dict(safetensors.torch.load_file('{out / 'pruned.safetensors'}'))" in told
     assert {path.name for path in out.iterdir()} == {
         "store",
         "pruned.safetensors",
@@ -72,6 +74,29 @@ def test_it_says_when_why_what_is_left_and_what_it_came_to(pruned: tuple[Path, s
     }
     assert (out / "signal.png").read_bytes().startswith(b"\x89PNG")
     assert found["provenance"]["command"].startswith("secateurs prune p0/digits_lenet")
+
+
+def test_channels_leave_a_small_network_that_builds_itself(tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    changes = ("prune.how=channels", "prune.density=0.3")
+    told = command("prune", "demo", "--scale", "smoke", *changes, "--trigger", "at moment=1ep", "--out", out)
+    found = numbers(out)
+    kept, whole = (sum(each[what] for each in found["channels"]) for what in ("kept", "units"))
+    assert "channels of channels kept share" in told
+    assert f"{kept} of {whole} channels" in told
+    weights_left = sum(layer["kept"] for layer in found["layers"]) / sum(layer["weights"] for layer in found["layers"])
+    assert f"Asked: at most 30.0 % of the weights; left: {100 * weights_left:.1f} %" in told
+    assert f"model = secateurs.export.load_network('{out / 'pruned.safetensors'}')" in told
+    assert "Masks alone" not in told
+    assert {path.name for path in out.iterdir()} == {"store", "pruned.safetensors", "result.json", "signal.png"}
+    network = load_network(out / "pruned.safetensors")
+    weights = load_file(out / "pruned.safetensors")
+    assert weights.keys() == network.state_dict().keys()
+    assert sum(p.numel() * p.element_size() for p in network.parameters()) == found["saved"]["bytes"]
+    data = load_data(Spec("digits", {"train_examples": 1077, "enlarge": 1})).test
+    batch = data.batch(torch.arange(len(data)))
+    right = (network(batch.inputs).argmax(1) == batch.targets).double().mean().item()
+    assert right == pytest.approx(found["summary"]["test_accuracy"])
 
 
 PLAIN = """
@@ -133,7 +158,7 @@ def test_again_it_trains_nothing_and_writes_the_same(pruned: tuple[Path, str]) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("prune", "p2/fig5_4", "--scale", "smoke"), "take one of kind early_periods"),
+        (("prune", "p2/fig5_4", "--scale", "smoke"), "recipe p2/fig5_4: is of kind methods, which has no trigger"),
         (("prune", "demmo"), "did you mean 'demo'?"),
         ((*LENET, "--trigger", "low los"), "trigger 'low los': unknown name; choices:"),
         ((*LENET, "--trigger", "peak signal=fisher"), "the signal 'fisher' does not exist; choices:"),
@@ -144,7 +169,7 @@ def test_again_it_trains_nothing_and_writes_the_same(pruned: tuple[Path, str]) -
         ((*LENET, "--device", "cpu,cpu"), "--device: 'cpu,cpu': one run needs one device: name one of them"),
         ((*LENET, "--setting", "wide"), "no setting 'wide'"),
         ((*LENET, "train.lr=fast"), "recipe p0/digits_lenet: train.lr: expected a number, got 'fast'"),
-        ((*LENET, "prune.exclude=[nothing]"), "prune.exclude: the model has no module or parameter 'nothing'"),
+        ((*LENET, "prune.exclude=[nothing]"), "recipe p0/digits_lenet: prune.exclude: the model has no"),
         (("prune", "benchmarks/when", "--scale", "smoke"), "has several settings: name one with --setting"),
     ],
 )

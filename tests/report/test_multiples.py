@@ -33,7 +33,7 @@ def test_a_panel_per_setting_with_common_axes(several: Study) -> None:
     ]
     assert panels[0].get_ylim() == panels[1].get_ylim()
     assert panels[0].lines[0].get_ydata() == pytest.approx([82, 91, 86, 87])
-    assert labels(figure) == ["pruned", "best (validation)", "dense", "tr(F)", "peak"]
+    assert labels(figure) == ["pruned", "best (validation)", "dense", "tr(F)", "peak", "trigger fired"]
     assert [len(each.axes) for each in draw_apart(found, "fisher_trace")] == [2, 2]
     assert draw_apart(found, "fisher_trace")[0].axes[0].get_ylim() == panels[0].get_ylim()
 

@@ -63,7 +63,7 @@ def test_diverged_runs_are_named(make_study) -> None:
     study = make_study()
     gone = dataclasses.replace(study.pruned[0], summary={"diverged": "3ep1it"})
     text = Reader(render(dataclasses.replace(study, pruned=[gone, *study.pruned[1:]]))).text
-    assert "Seed 0, network pruned at 0ep: diverged after 3ep1it" in text
+    assert "Seed 0, network pruned at epoch 0: diverged after 3ep1it" in text
     assert "1 run diverged and took no part in any mean." in text
 
 

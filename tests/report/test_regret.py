@@ -74,7 +74,7 @@ def test_a_chosen_run_without_result_is_lost_not_never(make_study) -> None:
     assert (peak.lost, peak.never) == ((0,), ())
     assert peak.regret is not None
     assert peak.regret.n == 2
-    assert found.missing == ("pruned at 5ep, seed 0",)
+    assert found.missing == ("pruned at epoch 5, seed 0",)
 
 
 def test_a_diverged_run_has_no_regret_and_is_named(make_study) -> None:

@@ -76,7 +76,7 @@ def test_missing_signal_is_not_spoken_of_and_lost_runs_are(make_study) -> None:
     dense = [DenseRun(run.seed, "net", 7, 10, [], run.summary) for run in study.dense]
     text = said(dataclasses.replace(study, dense=dense))
     assert "tr(F) peaks" not in text
-    assert "1 run without a result: pruned at 5ep, seed 1." in said(make_study(triggered={1: (5.0, None)}))
+    assert "1 run without a result: pruned at epoch 5, seed 1." in said(make_study(triggered={1: (5.0, None)}))
 
 
 def test_alt_text_tells_the_curve_and_the_signal(make_study) -> None:

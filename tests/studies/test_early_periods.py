@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -46,7 +47,9 @@ class Shelf:
 def rows(**signals: list[float | None]) -> list[dict[str, Any]]:
     length = max(map(len, signals.values()))
     return [
-        {"epoch": k, "moment": f"{k}ep", "seconds": 1.0} | {name: values[k] for name, values in signals.items()}
+        {"epoch": k, "moment": f"{k}ep", "seconds": 1.0}
+        | {name: values[k] for name, values in signals.items()}
+        | {f"seconds/{name}": 0.1 for name in signals}
         for k in range(length)
     ]
 
@@ -151,6 +154,7 @@ def test_every_setting_is_changed_here(recipe: Make) -> None:
         "seeds",
         "triggers",
         "instability",
+        "costs",
         "settings",
         "prune",
         "train",
@@ -238,6 +242,7 @@ def test_spellings_of_a_number_are_one_setting(recipe: Make) -> None:
 def test_versions_of_the_parts_are_in_the_keys(recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     before = keys(recipe())
 
+    @wraps(magnitude)
     def newer(*args: Any, **kwargs: Any) -> Any:
         return magnitude(*args, **kwargs)
 
@@ -322,11 +327,15 @@ def test_other_jobs_add_nothing(recipe: Make) -> None:
     assert list(study.grow(pruned, Done(PEAKED))) == []  # type: ignore[arg-type]
 
 
-def test_the_log_is_moments_and_numbers() -> None:
+def test_the_log_is_moments_and_what_signals_measured() -> None:
+    taken = {"seconds/fisher_trace": 0.1, "seconds/gradient_norms": 0.1, "seconds/loss": 0.1, "seconds": 1.0}
     found = log_of(
         [
-            {"moment": "0ep", "epoch": 0, "fisher_trace": 2.0, "seconds/fisher_trace": 0.1, "seconds": 1.0},
-            {"moment": "1ep", "epoch": 1, "fisher_trace": None, "gradient_norms": [1.0, 2.0], "loss": 1, "epochs": 9},
+            {"moment": "0ep", "epoch": 0, "fisher_trace": 2.0, **taken},
+            {
+                **{"moment": "1ep", "epoch": 1, "fisher_trace": None, "gradient_norms": [1.0, 2.0], "loss": 1, **taken},
+                **{"epochs": 9, "lr": 0.1, "validation_accuracy": 0.9, "train_loss": 0.2},
+            },
         ],
         10,
     )

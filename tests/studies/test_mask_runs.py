@@ -16,6 +16,7 @@ from secateurs.jobs import Job, Processes, Serial, Store, run
 from secateurs.jobs.context import Context
 from secateurs.procedures import find_mask, prune
 from secateurs.studies import Methods, MethodsPlan, Sweep, mask_runs, runs
+from secateurs.studies.charged import charged
 from secateurs.studies.methods import Cell
 from secateurs.studies.runs import PRELOAD, load_data
 from secateurs.train import begin, train
@@ -263,7 +264,7 @@ def test_where_the_dense_run_diverged_there_is_nothing_to_prune(methods: Make, f
             assert trained.summary["diverged"] == "1ep"  # its own training did
             assert len(trained.rows()) == 1
         else:
-            assert trained.summary == {"diverged": "1ep"}
+            assert trained.summary == {"diverged": "1ep", "seconds/scoring": 0.0}
             assert trained.rows() == []
 
 
@@ -272,7 +273,19 @@ def test_weights_that_break_in_the_very_last_step_have_no_mask(methods: Make, fo
     store, cells, dense = done(recipe, folder / "last step")
     assert store.entry(dense[0]).summary["diverged"] == "1ep"
     rewound = cells["rewound", 0.5, "0ep", 0]
-    assert store.entry(rewound.mask).summary == store.entry(rewound.run).summary == {"diverged": "1ep"}
+    assert store.entry(rewound.mask).summary == {"diverged": "1ep"}
+    assert store.entry(rewound.run).summary == {"diverged": "1ep", "seconds/scoring": 0.0}
+
+
+def test_a_network_that_is_pruned_at_the_end_costs_what_came_before(methods: Make, folder: Path) -> None:
+    late = {"magnitude": {"at": "end"}, "filters": {"how": "channels", "at": "end"}, "shuffled": None, "rewound": None}
+    recipe = methods(seeds=[0], densities=[0.5], moments=[0], prune={"after": "continue"}, methods=late)
+    store, cells, _ = done(recipe, folder / "at the end")
+    for cell in cells.values():
+        before = charged(cell.legs[:-1], store)
+        assert cell.legs[-1].job == cell.run
+        assert store.entry(cell.run).rows() == []
+        assert charged(cell.legs, store) == before
 
 
 def test_a_score_that_fails_takes_only_its_own_run_along(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -356,6 +357,7 @@ def test_a_change_of_training_changes_every_key(methods: Make) -> None:
 def test_versions_of_scores_are_in_the_keys(methods: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     before = keys(methods())
 
+    @wraps(magnitude)
     def newer(*args: Any, **kwargs: Any) -> Any:
         return magnitude(*args, **kwargs)
 

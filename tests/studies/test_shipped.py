@@ -10,18 +10,22 @@ import pytest
 import torch
 
 from secateurs.core import Moment, Spec
+from secateurs.how import keep_density
 from secateurs.jobs import Store
-from secateurs.procedures import find_mask
+from secateurs.procedures import find_channels, find_mask
 from secateurs.studies import EarlyPeriods, EarlyPeriodsStudy, Methods, MethodsPlan, load_recipe, plan, shipped
 from secateurs.studies.methods import Cell
+from secateurs.studies.recipe import _file as recipe_of
 from secateurs.studies.recipe import scales_of
+from secateurs.studies.schema import ChannelRecipe
 from secateurs.when import replay, signal_of
 from secateurs.zoo import ImageSet, build_model
 from secateurs.zoo import digits as real_digits
 
 EVERY = [(name, scale) for name in shipped() for scale in scales_of(name)]
-EARLY = [each for each in EVERY if not each[0].startswith("p2/")]
-METHODS = [each for each in EVERY if each[0].startswith("p2/")]
+KINDS = {name: recipe_of(name).study for name in shipped()}
+EARLY = [each for each in EVERY if KINDS[each[0]] in ("early_periods", "regret")]
+METHODS = [each for each in EVERY if KINDS[each[0]] == "methods"]
 SIZES = {
     "cifar10": 45_000,
     "cifar100": 45_000,
@@ -30,15 +34,17 @@ SIZES = {
     "svhn": 65_931,
     "tiny_imagenet": 90_000,
     "image_folder": 1_153_050,
+    "imagenet": 1_153_050,
 }
 SHAPES = {
     "mnist": (1, 28, 28),
     "fashion_mnist": (1, 28, 28),
     "tiny_imagenet": (3, 64, 64),
     "image_folder": (3, 64, 64),
+    "imagenet": (3, 224, 224),
 }
-CLASSES = {"cifar100": 100, "tiny_imagenet": 200, "image_folder": 1000}
-NO_STORE = cast(Store, None)  # what a study of methods plans does not depend on what was done
+CLASSES = {"cifar100": 100, "tiny_imagenet": 200, "image_folder": 1000, "imagenet": 1000}
+NO_STORE = cast(Store, SimpleNamespace(entry=lambda _: SimpleNamespace(done=False)))  # nothing was done yet
 
 
 @cache
@@ -46,13 +52,20 @@ def stand_in(name: str, options: tuple[tuple[str, Any], ...]) -> Any:
     """What a plan asks of data, without a download: their size, shape, classes and digest."""
     if name == "digits":
         return real_digits(**dict(options))
-    n = dict(options).get("train_examples") or SIZES[name]
+    said = dict(options)
+    n = said.get("train_examples") or SIZES[name]
     shape = SHAPES.get(name, (3, 32, 32))
+    if said.get("size") and name != "imagenet":
+        shape = (shape[0], said["size"], said["size"])
     images = torch.zeros(1, *shape, dtype=torch.uint8).expand(n, *shape)
     one = torch.ones(shape[0])
     train = ImageSet(images, torch.zeros(1, dtype=torch.int64).expand(n), one, one)
     return SimpleNamespace(
-        train=train, input_shape=shape, num_classes=CLASSES.get(name, 10), digest=f"{name} {options}"
+        train=train,
+        input_shape=shape,
+        num_classes=CLASSES.get(name, 10),
+        digest=f"{name} {options}",
+        example=torch.zeros(1, *shape),
     )
 
 
@@ -73,7 +86,7 @@ def device_of(name: str, scale: str) -> str:
 def planned(recipe: EarlyPeriods, device: str) -> set[str]:
     """Plan for one seed (more seeds only add jobs, which has a test of its own); the keys of the jobs."""
     study = EarlyPeriodsStudy(recipe.model_copy(update={"seeds": recipe.seeds[-1:]}), device)
-    dense, *pruned = study.graph().jobs
+    dense, *pruned = [job for job in study.graph().jobs if job.name != "costs_run"]
     assert dense.name == "dense_run"
     assert len(pruned) == len(recipe.moments)
     assert all(job.name == "pruned_run" and job.inputs == {"dense": dense} for job in pruned)
@@ -109,7 +122,9 @@ def methods_plan(recipe: Methods, device: str) -> MethodsPlan:
 
 
 def outcome(cell: Cell) -> str:
-    return (cell.run or cell.mask).key
+    last = cell.run or cell.mask
+    assert last is not None
+    return last.key
 
 
 @pytest.mark.parametrize(("name", "scale"), METHODS, ids=str)
@@ -121,14 +136,21 @@ def test_a_study_of_methods_validates_and_plans(name: str, scale: str) -> None:
         assert scale in ("paper", "small") or not one.reported, "other networks than those reported"
         study = methods_plan(one, device_of(name, scale))
         cells = study.cells(NO_STORE)
-        assert len(cells) == sum(1 if method.at is not None else len(one.moments) for method in one.methods.values())
-        assert all((cell.run is not None) == one.trained for cell in cells)
+        own = [method.at is not None or method.when is not None for method in one.methods.values()]
+        assert len(cells) == sum(1 if its_own else len(one.moments) for its_own in own)
+        assert study.later == sum(2 + one.costs.measured for method in one.methods.values() if method.when is not None)
         for cell in cells:
-            method, moment = one.methods[cell.method], Moment.parse(cell.moment, study.steps_per_epoch)
-            assert ("dense" in cell.mask.inputs) == (moment.steps > 0 or method.scored_at == "end")
-            if cell.run is not None:
+            method = one.methods[cell.method]
+            assert (cell.at is None) == (method.when is not None)
+            if cell.at is None:
+                assert cell.jobs == ()
+                continue
+            assert (cell.run is not None) == one.trained
+            if method.after == "replay" and cell.run is not None:
                 assert cell.run.cost == one.train.epochs  # the whole schedule again
-            if moment.epochs < one.train.epochs:  # at the end, rewinding is pruning by magnitude
+            if cell.mask is not None:
+                assert ("dense" in cell.mask.inputs) == (cell.at.steps > 0 or method.scored_at == "end")
+            if cell.at.epochs < one.train.epochs:  # at the end, rewinding is pruning by magnitude
                 told = f"{label} {cell.method} at {cell.moment}"
                 assert seen.setdefault(outcome(cell), told) == told, "two cells are one"
 
@@ -151,21 +173,29 @@ def test_methods_that_several_figures_show_are_run_once(part: str) -> None:
                 assert outcome(cell) in known, cell.method
 
 
-def test_every_method_finds_its_mask() -> None:
+def test_every_method_finds_what_it_prunes() -> None:
     """On a tiny network, in few steps: what a recipe says of a score fits the score."""
     data = real_digits(train_examples=128)
     model = build_model(Spec("digits_resnet", {"width": 2, "bn_scale": "uniform"}), (1, 8, 8), 10, seed=0)
-    done: set[str] = set()
+    masks, channels = set(), set()
     for name in dict(METHODS):
         recipe = load_recipe(name, "paper")
         assert isinstance(recipe, Methods)
         for label, method in recipe.methods.items():
             few = {"density": 0.3, "examples_per_class": 2, "steps": min(method.steps, 2)}
-            settings = method.at_density(0.3).mask.model_copy(update=few)
-            if repr(settings) not in done:
-                done.add(repr(settings))
-                assert find_mask(model, data, settings).density == pytest.approx(0.3, abs=0.01), (name, label)
-    assert len(done) == 12
+            settings = method.at_density(0.5)
+            if isinstance(settings, ChannelRecipe):
+                choice = settings.choice.model_copy(update={**few, "density": 0.5})
+                if repr(choice) not in channels:
+                    channels.add(repr(choice))
+                    assert keep_density(find_channels(model, data, choice), choice.counted) <= 0.5, (name, label)
+            else:
+                mask = settings.mask.model_copy(update=few)
+                if repr(mask) not in masks:
+                    masks.add(repr(mask))
+                    assert find_mask(model, data, mask).density == pytest.approx(0.3, abs=0.01), (name, label)
+    assert len(masks) >= 12
+    assert len(channels) >= 12
 
 
 @pytest.mark.parametrize(("name", "scale"), [each for each in EARLY if each[1] != "smoke"], ids=str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from secateurs.cli.application import console
-from secateurs.cli.reports import write_report
+from secateurs.cli.reports import how_far, write_report
 from secateurs.core import RecipeError, StoreError
 from secateurs.papers import p0_early_periods
 from secateurs.report import compare as compare_studies
@@ -24,8 +23,7 @@ def status(folder: Annotated[Path, typer.Argument(help="Folder of a study.")]) -
     study = StudyFolder(folder)
     jobs = study.jobs()
     states = {job.key: study.store.entry(job).state for job in jobs}
-    counts = Counter(states.values())
-    console.print(f"[bold]{escape(study.ordered().name)}[/]: {counts['done']} of {len(jobs)} jobs done")
+    console.print(f"[bold]{escape(study.ordered().name)}[/]: {how_far(study)[1]}", soft_wrap=True)
     table = Table("job", "state", box=None, pad_edge=False)
     for job in jobs:
         if states[job.key] != "done":

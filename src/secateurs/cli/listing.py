@@ -12,6 +12,14 @@ from secateurs.cli.application import console
 from secateurs.studies import load_recipe, shipped
 from secateurs.studies.recipe import scales_of
 
+_FOLLOWED = {
+    "p0": "figures of Nunez and Soatto, On the Relationship Between Model Training Dynamics and Early Pruning Periods",
+    "p1": "tables and figures of Rachwan et al., Winning the Lottery Ahead of Time: Efficient Early Network Pruning",
+    "p2": "chapter 5 of Frankle, The Lottery Ticket Hypothesis: On Sparse, Trainable Neural Networks",
+    "p3": "tables and figures of Lubana and Dick, A Gradient Flow Framework for Analyzing Network Pruning",
+    "benchmarks": "our own comparison of triggers",
+}
+
 
 def recipes(name: Annotated[str | None, typer.Argument(help="Show this recipe's text.")] = None) -> None:
     """List the shipped recipes with their scales, or show one to copy from."""
@@ -27,3 +35,5 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Show this recipe's 
         recipe = load_recipe(each, scales[0])
         table.add_row(each, ", ".join(scales), recipe.study, recipe.title)
     console.print(table)
+    for begin, work in _FOLLOWED.items():
+        console.print(f"[bold]{begin}/[/]  {work}", highlight=False)

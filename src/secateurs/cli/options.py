@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 
-from secateurs.core import TrainingError
+from secateurs.core import MeasureError, RecipeError, SecateursError, TrainingError
+from secateurs.jobs import Meter, Outcome, Store
+from secateurs.measure.costs import check_energy, energy_of_job
+
+WORLD = "world"
+"""In place of a country: the world's mix of electricity."""
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for results and report.", show_default=False)]
 Workers = Annotated[
@@ -20,6 +27,16 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, or several as cuda:0,cuda:
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many jobs, epochs and hours; run nothing.")]
 Scale = Annotated[str | None, typer.Option(help="One of the recipe's scales: paper, small, smoke, ...")]
 Settings = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="As --set.")]
+Energy = Annotated[
+    str | None,
+    typer.Option(
+        "--energy",
+        metavar="COUNTRY",
+        help="Measure each job's energy and CO2eq by CodeCarbon (extra energy), with a country's mix of electricity, "
+        "by its ISO code such as DEU, or with the world's: world.",
+        show_default="not measured",
+    ),
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override, e.g. train.lr=0.3; repeatable.")]
 
 
@@ -45,6 +62,59 @@ def devices(text: str) -> tuple[str, ...]:
     if len({torch.device(each).type for each in found}) > 1:
         raise TrainingError(f"--device: {text!r} mixes kinds of devices: bits would differ between them")
     return found
+
+
+@contextmanager
+def about(recipe: str, but: str | None = None) -> Iterator[None]:
+    """Says of what is wrong with a recipe, line by line, whose it is: ``recipe mine.yaml: prune.exclude: ...``.
+
+    Lines that start with ``but`` are left as they are: they speak of the command line.
+
+    >>> with about("mine.yaml"):
+    ...     raise TrainingError("moments: 900it lies outside the run")
+    Traceback (most recent call last):
+    ...
+    secateurs.core.errors.RecipeError: recipe mine.yaml: moments: 900it lies outside the run
+    """
+    try:
+        yield
+    except SecateursError as error:
+        begin = f"recipe {recipe}"
+        lines = str(error).split("\n")
+        known = (begin,) if but is None else (begin, but)
+        told = [line if line.startswith(known) else f"{begin}: {line}" for line in lines]
+        raise RecipeError("\n".join(told)) from error
+
+
+def meter_of(energy: str | None) -> Meter | None:
+    """What measures energy beside each job, where ``--energy`` asks for it.
+
+    Raises:
+        MeasureError: without the extra, or for an unknown country.
+    """
+    if energy is None:
+        return None
+    country = None if energy == WORLD else energy
+    check_energy()  # first of all whether energy can be measured, with a remedy that is not the country's
+    try:
+        check_energy(country)
+    except MeasureError:
+        raise MeasureError(
+            f"--energy: CodeCarbon knows no country {energy!r}: give an ISO code of three capital letters, such as "
+            f"--energy DEU, or take the world's average: --energy {WORLD}"
+        ) from None
+    return Meter(energy_of_job.__module__, energy_of_job.__name__, {"country": country})
+
+
+def not_measured(outcome: Outcome, store: Store) -> str:
+    """What is to be said of results that were there before, without their energy; empty where there are none."""
+    without = sum(None in store.entry(job).measured for job in outcome.reused)
+    if not without:
+        return ""
+    return (
+        f"The energy of {without} of {len(outcome.reused) + len(outcome.done)} jobs is not known: they were done "
+        "before without --energy. A folder of another name (--out) has them done again."
+    )
 
 
 def cores() -> int:

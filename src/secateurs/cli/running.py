@@ -12,7 +12,22 @@ import typer
 from rich.markup import escape
 
 from secateurs.cli.application import console
-from secateurs.cli.options import Device, DryRun, Out, Scale, Set, Settings, Workers, cores, devices, duration
+from secateurs.cli.options import (
+    Device,
+    DryRun,
+    Energy,
+    Out,
+    Scale,
+    Set,
+    Settings,
+    Workers,
+    about,
+    cores,
+    devices,
+    duration,
+    meter_of,
+    not_measured,
+)
 from secateurs.cli.reports import write_report
 from secateurs.jobs import Engine, Processes, Serial, run
 from secateurs.report.terminal import Progress
@@ -40,6 +55,7 @@ def run_recipe(
     ] = None,
     workers: Workers = None,
     device: Device = "cpu",
+    energy: Energy = None,
     dry_run: DryRun = False,
 ) -> None:
     """Run a recipe, or go on with it: finished jobs are never run again."""
@@ -47,14 +63,22 @@ def run_recipe(
     name = recipe + (f"@{scale}" if scale else "")
     short = recipe.replace("/", "-") if recipe in shipped() else Path(recipe).stem
     folder = out or Path("secateurs-runs") / (short + (f"-{scale}" if scale else ""))
-    _study(loaded, name, folder, store, workers, device, dry_run)
+    _study(loaded, name, folder, store, workers, device, dry_run, energy)
 
 
 def _study(
-    recipe: StudyRecipe, name: str, out: Path, store: Path | None, workers: int | None, device: str, dry_run: bool
+    recipe: StudyRecipe,
+    name: str,
+    out: Path,
+    store: Path | None,
+    workers: int | None,
+    device: str,
+    dry_run: bool,
+    energy: str | None = None,
 ) -> None:
-    places = devices(device)
-    plan = Sweep(recipe, device=torch.device(places[0]).type)
+    places, meter = devices(device), meter_of(energy)
+    with about(name.partition("@")[0]):
+        plan = Sweep(recipe, device=torch.device(places[0]).type)
     workers = workers or (len(places) if places[0] != "cpu" else cores())
     if dry_run:
         size = estimate(plan, places[0])
@@ -72,9 +96,9 @@ def _study(
     folder = StudyFolder.create(out, ordered)
     graph = plan.graph()
     engine: Engine = (
-        Serial(places[0], recipe.threads)
+        Serial(places[0], recipe.threads, meter=meter)
         if workers == 1
-        else Processes(workers, places, recipe.threads, preload=PRELOAD)
+        else Processes(workers, places, recipe.threads, preload=PRELOAD, meter=meter)
     )
     with Progress(console, graph.jobs) as progress:
         outcome = run(graph, folder.store, engine, listener=progress)
@@ -82,4 +106,6 @@ def _study(
         console.print("Stopped. Finished jobs are kept: the same command goes on from here.")
         raise typer.Exit(130)
     write_report(folder)
+    if meter is not None and (told := not_measured(outcome, folder.store)):
+        console.print(told, highlight=False)
     outcome.raise_for_failures()

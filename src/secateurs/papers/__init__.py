@@ -1,4 +1,10 @@
-"""The papers: each one's studies and its figures, nothing else."""
+"""The papers: each one's studies and its figures, nothing else.
+
+``p0_early_periods``: P0's curves. ``methods``: P1's tables 1, 2, 5 and 6 and figures 1 and 3, P2's chapter 5, P3's
+tables 1 to 3 and its curves, which are one kind of study; what is a paper's own in it stands in ``p1_early_crop``,
+``p2_lottery_tickets`` and ``p3_gradient_flow``, the last one with P3's analyses of dense runs. ``when_to_prune``: the
+ranking of triggers, no paper's.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +31,8 @@ class Reporter(Protocol):
 
 REPORTS: dict[str, str] = {
     "early_periods": "p0_early_periods",
-    "methods": "p2_lottery_tickets",
+    "importance": "p3_gradient_flow",
+    "methods": "methods",
     "regret": "when_to_prune",
 }
 """Kind of study -> the module here that reports on it."""

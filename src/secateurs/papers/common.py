@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 import yaml
 
@@ -15,6 +15,38 @@ from secateurs.studies import Sweep
 from secateurs.studies.folder import Ordered
 from secateurs.studies.plan import Plan
 from secateurs.studies.runs import load_data
+
+P = TypeVar("P")
+
+
+class Face(TypedDict):
+    """What the rows of a study begin with, whatever its kind."""
+
+    title: str
+    figure: str
+    scale: str
+    citation: str
+    provenance: Provenance
+
+
+def face(ordered: Ordered, sweep: Sweep, store: Store, citation: str) -> Face:
+    """What a study is called, what it regenerates, and where its numbers come from."""
+    return {
+        "title": title(ordered),
+        "figure": ordered.recipe.figure,
+        "scale": scale(ordered),
+        "citation": citation,
+        "provenance": provenance(ordered, sweep.jobs(store)),
+    }
+
+
+def plans_of(ordered: Ordered, sweep: Sweep, kind: type[P]) -> dict[str, P]:
+    """The plans by the label of their setting; the only one of a recipe without settings goes by the study's name.
+
+    Raises:
+        RecipeError: when the study is of another kind.
+    """
+    return {label or ordered.name: plan for label, plan in sweep.plans(kind).items()}
 
 
 def title(ordered: Ordered) -> str:

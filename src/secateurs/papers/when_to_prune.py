@@ -34,7 +34,7 @@ def study_of(ordered: Ordered, store: Store) -> RankingStudy:
             entry = store.entry(job)
             if entry.done:
                 at_bound[label or ordered.name, seed] = plan.at_bound(seed, entry)
-    study = p0_early_periods.study_of(ordered, store)
+    study = p0_early_periods.study_of(ordered, store, costs=False)  # it tells what watching costs, as shares of time
     judged = ordered.recipe.judged if isinstance(ordered.recipe, Regret) else ()
     notes = [*data(sweep), *_collapse(store, sweep.jobs(store))]
     return RankingStudy(replace(study, signals=list(measured), citation="", notes=notes), judged, at_bound)

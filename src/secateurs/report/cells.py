@@ -64,7 +64,11 @@ def choice_cell(result: TriggerResult) -> str:
     if where is None:
         return "never fired" if result.never else "not known yet"
     epoch = number_of(where.mean) if not where.sd else f"{where.mean:.1f} ± {where.sd:.1f}"
-    return epoch if not result.never else f"{epoch}, on {len(result.choices)} of {plural(seeds, 'seed')}"
+    said = epoch if not result.never else f"{epoch}, on {len(result.choices)} of {plural(seeds, 'seed')}"
+    if not result.by_bound:
+        return said
+    alone = len(result.by_bound) == len(result.choices)
+    return f"{said}, by its bound" + ("" if alone else f" on {len(result.by_bound)}")
 
 
 def share_cell(value: float | None) -> str:

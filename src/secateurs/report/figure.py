@@ -16,7 +16,7 @@ from secateurs.core import DataError
 from secateurs.report import panel
 from secateurs.report.canvas import new_figure, our_style
 from secateurs.report.findings import Findings
-from secateurs.report.sentences import heading
+from secateurs.report.sentences import FALLING, heading
 from secateurs.report.words import signal_name
 
 PANEL = (4.3, 3.7)
@@ -58,9 +58,11 @@ def _signal(axes: Axes, findings: Findings, signal: str, colour: str) -> list[Li
     handles = [*panel.signal_line(axes, findings, signal, colour)]
     top = panel.peak_of_mean(findings, signal)
     if top is None:
-        handles.append(Line2D([], [], linestyle="none", label="no peak inside"))
+        if signal not in FALLING:
+            handles.append(Line2D([], [], linestyle="none", label="no peak inside"))
     else:
         handles.append(panel.peak_mark(colour, f"peak, epoch {top[0]:.4g}"))
+    handles += panel.fired(axes, findings, signal, colour)
     axes.set_ylabel(signal_name(signal), color=colour, parse_math=False)
     axes.margins(y=0.08)
     return handles

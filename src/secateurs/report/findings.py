@@ -20,6 +20,7 @@ from secateurs.report.instability import Instability, at_moments
 from secateurs.report.rank import Correlation, Part, correlations
 from secateurs.report.regret import TriggerResult, trigger_result
 from secateurs.report.rows import GRID, DenseRun, PrunedRun, Study, number
+from secateurs.report.words import number_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Findings:
     ``early_gain``: test accuracy at the best moment - at the last one of the grid, paired by seed.
     ``run_seconds``: mean seconds of a dense run; ``seconds``: of these, on measuring each signal.
     ``learning_rate``: of the dense run that got furthest (seeds share it). ``dense_runs``,
-    ``pruned_runs``: the rows that all this is from.
+    ``pruned_runs``: the rows that all this is from. ``figure``: what the study regenerates.
     """
 
     setting: str
@@ -63,6 +64,12 @@ class Findings:
     dense_runs: tuple[DenseRun, ...]
     pruned_runs: tuple[PrunedRun, ...]
     instability: tuple[Instability, ...]
+    figure: str = ""
+
+    @property
+    def guided(self) -> bool:
+        """Whether P0's statement on networks that do not fit holds of this: its recipe, and tr(F) was measured."""
+        return self.figure.startswith("P0") and self.signal("fisher_trace") is not None
 
     @property
     def fits(self) -> bool | None:
@@ -118,7 +125,10 @@ def _findings(study: Study, dense: Sequence[DenseRun], pruned: Sequence[PrunedRu
         signals=tuple(item for item in curves if item is not None),
         peaks=tuple(item for item in peaks if item is not None),
         triggers=tuple(
-            trigger_result(name, text, dense, kept, study.needs.get(name)) for name, text in study.triggers.items()
+            trigger_result(
+                *(name, text, dense, kept, study.needs.get(name)), study.thresholds.get((dense[0].setting, name))
+            )
+            for name, text in study.triggers.items()
         ),
         diverged=_diverged(dense, pruned),
         missing=_missing(dense, pruned),
@@ -128,6 +138,7 @@ def _findings(study: Study, dense: Sequence[DenseRun], pruned: Sequence[PrunedRu
         learning_rate=signal_curve([max(dense, key=lambda run: len(run.log))], "lr"),
         dense_runs=tuple(dense),
         pruned_runs=tuple(kept),
+        figure=study.figure,
         instability=at_moments([run for run in study.instability if run.setting == dense[0].setting]),
     )
 
@@ -147,7 +158,8 @@ def _early_gain(pruned: Sequence[PrunedRun], best: CurvePoint | None, curve: Seq
 def _diverged(dense: Sequence[DenseRun], pruned: Sequence[PrunedRun]) -> tuple[Divergence, ...]:
     roots = [Divergence(run.seed, None, run.diverged) for run in dense if run.diverged is not None]
     cut = sorted(pruned, key=lambda run: (run.seed, run.epoch))
-    return (*roots, *(Divergence(run.seed, run.moment, run.diverged) for run in cut if run.diverged is not None))
+    lost = (Divergence(run.seed, run.moment, run.diverged) for run in cut if run.diverged)
+    return (*roots, *lost)
 
 
 def _missing(dense: Sequence[DenseRun], pruned: Sequence[PrunedRun]) -> tuple[str, ...]:
@@ -155,7 +167,7 @@ def _missing(dense: Sequence[DenseRun], pruned: Sequence[PrunedRun]) -> tuple[st
     roots = [f"dense, seed {run.seed}" for run in dense if run.diverged is None and run.accuracy("test") is None]
     lost = [run for run in pruned if run.diverged is None and run.accuracy("test") is None]
     lost.sort(key=lambda run: (run.seed, run.epoch))
-    return (*roots, *(f"pruned at {run.moment}, seed {run.seed}" for run in lost))
+    return (*roots, *(f"pruned at epoch {number_of(run.epoch)}, seed {run.seed}" for run in lost))
 
 
 def _seconds(dense: Sequence[DenseRun], signal: str) -> float | None:

@@ -21,10 +21,9 @@ def summary(found: Sequence[Findings]) -> list[str]:
         said += _of_signal(found, signal)
     unfit = [name for name, findings in zip(names(found), found, strict=True) if findings.fits is False]
     if unfit:
-        said.append(
-            f"The dense networks do not fit their training data in {listed(unfit)}; "
-            "the paper finds tr(F) a weaker guide to the best moment there."
-        )
+        guide = "; the paper finds tr(F) a weaker guide to the best moment there"
+        guided = guide if any(findings.guided for findings in found) else ""
+        said.append(f"The dense networks do not fit their training data in {listed(unfit)}{guided}.")
     lost = sum(len(findings.diverged) + len(findings.missing) for findings in found)
     if lost:
         named = "has no result: it is" if lost == 1 else "have no result: they are"

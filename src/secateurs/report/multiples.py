@@ -13,6 +13,7 @@ from secateurs.report import layout, panel
 from secateurs.report.canvas import new_figure, our_style
 from secateurs.report.figure import PANEL
 from secateurs.report.findings import Findings
+from secateurs.report.sentences import FALLING
 from secateurs.report.words import signal_name
 
 SMALL = (3.3, 2.75)
@@ -157,9 +158,12 @@ def _small(
         second = axes.twinx()
         handles += panel.signal_line(second, group[0], signal, colour)
         top = panel.peak_of_mean(group[0], signal)
-        said.append("no peak inside" if top is None else f"peak at epoch {top[0]:.4g}")
+        if top is not None or signal not in FALLING:
+            said.append("no peak inside" if top is None else f"peak at epoch {top[0]:.4g}")
         if top is not None:
             handles.append(panel.peak_mark(colour, "peak"))
+        for findings in group:
+            handles += panel.fired(second, findings, signal, colour, named=False)
         if edges[1]:
             second.set_ylabel(signal_name(signal), color=colour, parse_math=False)
         if common.signal is None:

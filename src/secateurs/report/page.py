@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from secateurs.report import cells, glance, instability, sentences, words
+from secateurs.report import cells, early_costs, glance, instability, sentences, words
 from secateurs.report.findings import Findings, find
 from secateurs.report.layout import groups, names
 from secateurs.report.rows import Study
@@ -65,7 +65,9 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(percent=words.plain_percent, signed=words.signed, short=words.number_of)
-    made.globals.update(say=sentences, words=words, cells=cells, glance=glance, noise=instability.NOTE)
+    made.globals.update(
+        say=sentences, words=words, cells=cells, glance=glance, noise=instability.NOTE, costs=early_costs
+    )
     return made
 
 

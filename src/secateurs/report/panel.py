@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.markers import CARETDOWN
@@ -17,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from secateurs.report.curves import Spread, find_peak
 from secateurs.report.findings import Findings
-from secateurs.report.words import signal_name
+from secateurs.report.words import number_of, signal_name
 
 BLUE, GREY = "#0072B2", "#333333"
 SIGNAL_COLOURS = {"fisher_trace": "#C8410B", "kl_uniform": "#B07D00"}
@@ -82,6 +83,26 @@ def signal_line(axes: Axes, findings: Findings, signal: str, colour: str) -> Ite
     if top is not None:
         axes.plot(*([value] for value in top), color=colour, marker=CARETDOWN, markersize=10)  # its tip is the point
     axes.tick_params(axis="y", colors=colour)
+
+
+def fired(axes: Axes, findings: Findings, signal: str, colour: str, *, named: bool = True) -> Iterator[Line2D]:
+    """A star on a signal's curve where each trigger that reads it fired, in the mean over seeds (P1 figure 2).
+
+    Hollow where its bound alone made it fire; a level line where it waits for the signal to fall.
+    """
+    measured = findings.signal(signal)
+    for result in findings.triggers if measured is not None else ():
+        where = Spread.of(choice.epoch for choice in result.choices)
+        if measured is None or where is None or signal not in result.needs:
+            continue
+        height = float(np.interp(where.mean, measured.epochs, [value.mean for value in measured.values]))
+        hollow = len(result.by_bound) == len(result.choices)
+        label = plain(f"{result.trigger}, epoch {number_of(round(where.mean, 1))}") if named else "trigger fired"
+        (star,) = axes.plot([where.mean], [height], color=colour, marker="*", linestyle="none", label=label, zorder=5)
+        star.set(markersize=13, markerfacecolor="white" if hollow else colour)
+        yield star
+        if result.threshold is not None and result.threshold[0] == signal:
+            axes.axhline(result.threshold[1], color=colour, linewidth=0.8, alpha=0.6)
 
 
 def ring_mark(ring: Line2D) -> Line2D:

@@ -28,6 +28,7 @@ FEW_SEEDS = 5
 class Choice:
     """What a trigger chose on one seed. Accuracies are fractions; None where there is no result.
 
+    ``at_bound``: only its upper bound made it fire.
     ``regret`` = test accuracy at the other seeds' best moment - at the trigger's (paired);
     ``cost`` = dense test accuracy - test accuracy at the trigger's moment. ``validation_regret``: the
     regret with this seed's validation accuracies instead.
@@ -41,6 +42,7 @@ class Choice:
     regret: float | None
     cost: float | None
     validation_regret: float | None = None
+    at_bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class TriggerResult:
     ``regret`` and ``cost`` are over the seeds that have one; ``interval`` is the 95 % bootstrap
     interval of the mean regret, None for fewer than two regrets. ``seconds_share``: seconds that the
     signals the trigger reads took, per second of a dense run's training (:func:`seconds_share`); None
-    when it is not known.
+    when it is not known. ``needs``: the signals that it reads; ``threshold``: the one that it waits for to fall, and
+    below what.
     """
 
     trigger: str
@@ -61,6 +64,13 @@ class TriggerResult:
     interval: tuple[float, float] | None
     cost: Spread | None
     seconds_share: float | None = None
+    needs: tuple[str, ...] = ()
+    threshold: tuple[str, float] | None = None
+
+    @property
+    def by_bound(self) -> tuple[int, ...]:
+        """Seeds on which it fired only because its upper bound was reached."""
+        return tuple(choice.seed for choice in self.choices if choice.at_bound)
 
     @property
     def lost(self) -> tuple[int, ...]:
@@ -157,11 +167,12 @@ def trigger_result(
     dense: Sequence[DenseRun],
     pruned: Sequence[PrunedRun],
     needs: Sequence[str] | None = None,
+    threshold: tuple[str, float] | None = None,
 ) -> TriggerResult:
     """Judge one trigger on the runs of one setting and density.
 
     ``pruned`` holds all pruned runs: those of the grid and those that triggers chose. ``needs`` are
-    the signals that the trigger reads; None when that is not known.
+    the signals that the trigger reads; None when that is not known. ``threshold`` as in :class:`TriggerResult`.
     """
     grid = [run for run in pruned if GRID in run.chosen_by]
     chosen = {run.seed: run for run in pruned if trigger in run.chosen_by}
@@ -184,6 +195,7 @@ def trigger_result(
                 regret=None if best is None or test is None else best - test,
                 cost=None if dense_test is None or test is None else dense_test - test,
                 validation_regret=None if best_seen is None or seen is None else best_seen - seen,
+                at_bound=trigger in run.at_bound,
             )
         )
     regrets = [choice.regret for choice in choices if choice.regret is not None]
@@ -198,4 +210,6 @@ def trigger_result(
         interval=bootstrap_interval(regrets),
         cost=Spread.of(choice.cost for choice in choices),
         seconds_share=None if needs is None else seconds_share(dense, needs),
+        needs=tuple(needs or ()),
+        threshold=threshold,
     )

@@ -55,7 +55,7 @@ class DenseRun(Summarised):
 
     Rows hold ``epoch`` and any of ``lr, loss, train_accuracy, validation_accuracy, fisher_trace,
     kl_uniform, gradient_norm, ...``, ``seconds`` and ``seconds/<signal>``; a key may be absent or
-    None. ``summary``: ``test_accuracy, validation_accuracy, train_accuracy, diverged, seconds``.
+    None. ``summary``: ``test_accuracy, validation_accuracy, train_accuracy, diverged, seconds``, ``costs``.
     """
 
     seed: int
@@ -76,7 +76,9 @@ class PrunedRun(Summarised):
     """One run pruned at ``moment`` (``epoch`` epochs) to ``density``; ``summary`` as in DenseRun.
 
     ``chosen_by`` says why it was pruned there: :data:`GRID` and/or names of triggers. A run without
-    a result (its job failed) has an empty summary.
+    a result (its job failed) has an empty summary. ``costs``: for each of ``chosen_by``, the costs of the network and
+    of the way there (:mod:`secateurs.report.costs`), with the time of the signals that it needed. ``at_bound``: of
+    the triggers those that chose it only because their upper bound was reached.
     """
 
     seed: int
@@ -86,6 +88,8 @@ class PrunedRun(Summarised):
     density: float
     chosen_by: tuple[str, ...] = (GRID,)
     summary: Mapping[str, Any] = field(default_factory=dict)
+    costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    at_bound: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ class Study:
 
     ``needs`` says which signals each trigger reads: their time is what the trigger costs (a trigger
     that is not in it has no known cost in time). ``figure`` is the paper's figure that the study
-    regenerates, e.g. "P0, figure 5".
+    regenerates, e.g. "P0, figure 5", ``scale`` the scale that was run, where it is not the paper's.
+    ``thresholds``: by (setting, trigger), the signal that a trigger waits for to fall, and below what.
 
     A trigger without a pruned run on some seed never fired there: a run whose job failed is given
     with an empty summary, so that the two are not taken for one another.
@@ -137,6 +142,8 @@ class Study:
     figure: str = ""
     needs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     instability: Sequence[InstabilityRun] = ()
+    scale: str = ""
+    thresholds: Mapping[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.dense:

@@ -11,12 +11,26 @@ from secateurs.report import instability
 from secateurs.report.curves import CurvePoint, SignalPeak, Spread
 from secateurs.report.findings import Divergence, Findings
 from secateurs.report.regret import FEW_SEEDS, TriggerResult
-from secateurs.report.words import NOTHING, listed, number_of, percent, plural, seed_list, signal_name, signed
+from secateurs.report.words import (
+    NOTHING,
+    SPACE,
+    listed,
+    moment_name,
+    number_of,
+    percent,
+    plural,
+    seed_list,
+    signal_name,
+    signed,
+)
 
 BARELY = 0.02
 """A signal that loses less than this share of its peak by the end is said to have barely fallen."""
 
 FEW = f"With fewer than {FEW_SEEDS} seeds the interval says little."
+
+FALLING = ("weight_change", "mask_distance", "loss")
+"""Signals that are looked at for how low they are: no peak of theirs is waited for."""
 
 REGRET = (
     "Regret: test accuracy at the moment that did best on the other seeds' validation data, minus test accuracy "
@@ -85,6 +99,7 @@ def _late(findings: Findings) -> str:
 def signal_sentence(signal: str, peaks: Sequence[SignalPeak], best: CurvePoint | None) -> str:
     """Where a signal peaked, and whether it did so inside the run at all."""
     name = signal_name(signal)
+    name = name[0].upper() + name[1:] if signal in FALLING else name
     inside = [peak for peak in peaks if peak.inside]
     where = Spread.of(peak.epoch for peak in inside)
     if where is not None:
@@ -97,11 +112,12 @@ def signal_sentence(signal: str, peaks: Sequence[SignalPeak], best: CurvePoint |
         return said
     places = {peak.place for peak in peaks}
     if places == {"end"}:
-        return (
-            f"{name} rose to the end of the run: it has no peak inside the run, "
-            "so a peak trigger has nothing to hold on to."
-        )
+        hold = "" if signal in FALLING else ", so a peak trigger has nothing to hold on to"
+        return f"{name} rose to the end of the run: it has no peak inside the run{hold}."
     if places == {"start"}:
+        if signal in FALLING:
+            lost = Spread.of(peak.drop for peak in peaks)
+            return f"{name} fell from the start, by {100 * lost.mean:.0f}{SPACE}% to the end." if lost else ""
         return f"{name} fell from the start: it has no peak inside the run, so a peak trigger can only fire at once."
     if not places:
         return f"{name} has no measurement to judge."
@@ -146,6 +162,9 @@ def trigger_sentence(result: TriggerResult) -> str:
     chosen = listed([number_of(choice.epoch) for choice in result.choices])
     said = f"The trigger “{result.trigger}” pruned at epoch {chosen}"
     said += "" if len(result.choices) == 1 else " (one per seed)"
+    if result.by_bound:
+        everywhere = len(result.by_bound) == len(result.choices)
+        said += f", {'' if everywhere else f'on {seed_list(result.by_bound)} '}by its bound alone"
     if result.regret is None:
         said += "; its regret cannot be given: that takes results at the best moment of at least two seeds"
     else:
@@ -164,7 +183,8 @@ def bounds(result: TriggerResult) -> str:
 def choices(result: TriggerResult) -> str:
     """The epochs that a trigger chose, each with its seed; runs without a result are marked."""
     marks = [
-        f"{number_of(choice.epoch)} ({choice.seed}{'' if choice.test is not None else ', no result'})"
+        f"{number_of(choice.epoch)} ({choice.seed}{', by its bound' if choice.at_bound else ''}"
+        f"{'' if choice.test is not None else ', no result'})"
         for choice in result.choices
     ]
     return ", ".join(marks) or NOTHING
@@ -185,16 +205,14 @@ def fit_sentence(findings: Findings) -> str:
     reached = f"training accuracy {percent(findings.train)} at the end"
     if findings.fits:
         return f"The dense networks fit their training data: {reached}."
-    return (
-        f"The dense networks do not fit their training data: {reached}, less than 99 % in the mean. "
-        "On such networks the paper finds tr(F) a weaker guide to the best moment."
-    )
+    guide = " On such networks the paper finds tr(F) a weaker guide to the best moment." if findings.guided else ""
+    return f"The dense networks do not fit their training data: {reached}, less than 99 % in the mean.{guide}"
 
 
 def divergence(run: Divergence) -> str:
     """Which run diverged, and when."""
-    which = "dense network" if run.pruned is None else f"network pruned at {run.pruned}"
-    return f"Seed {run.seed}, {which}: diverged after {run.moment}"
+    which = "dense network" if run.pruned is None else f"network pruned at {moment_name(run.pruned)}"
+    return f"Seed {run.seed}, {which}: diverged after {moment_name(run.moment)}"
 
 
 def seconds_sentence(findings: Findings) -> str:
@@ -253,4 +271,16 @@ def caption(findings: Findings, signal: str | None) -> str:
     said = f"Blue: test accuracy at the end of training against the epoch of pruning ({over}). Dashed: dense network."
     if signal is not None:
         said += f" Dotted: {signal_name(signal)} of the dense network, from epoch 1 on."
+        said += _stars(findings, signal)
     return said
+
+
+def _stars(findings: Findings, signal: str) -> str:
+    """What marks the triggers that read a signal."""
+    readers = [result for result in findings.triggers if signal in result.needs and result.choices]
+    if not readers:
+        return ""
+    said = " Star: where a trigger that reads it fired, mean over seeds"
+    said += "; hollow: by its bound alone." if any(result.by_bound for result in readers) else "."
+    thresholds = [each.threshold for each in readers if each.threshold is not None and each.threshold[0] == signal]
+    return said + (" Level line: what it waits for the signal to fall below." if thresholds else "")

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from secateurs.report import overview
+from secateurs.report.costs import COST_COLUMNS, cost_columns
 from secateurs.report.curves import Spread
 from secateurs.report.findings import Findings
 from secateurs.report.overview import Row, Value
@@ -35,8 +36,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "choices": (
         *("setting", "density", "trigger", "seed", "moment", "epoch"),
-        *("test_accuracy", "best_epoch", "regret", "cost"),
+        *("at_bound", "test_accuracy", "best_epoch", "regret", "cost"),
     ),
+    "costs": ("setting", "density", "seed", "moment", "epoch", "chosen_by", "test_accuracy", *COST_COLUMNS),
     "instability": (
         *("setting", "seed", "moment", "epoch", "train_instability", "test_instability"),
         *("stable", "l2_from_initialisation", "diverged"),
@@ -61,6 +63,7 @@ def tables(study: Study, found: Sequence[Findings]) -> dict[str, list[Row]]:
         "peaks": [row for item in found for row in _peaks(item)],
         "triggers": [row for item in found for row in _triggers(item)],
         "choices": [row for item in found for row in _choices(item)],
+        "costs": _costs(study),
         "instability": _instability(study),
     }
 
@@ -114,6 +117,21 @@ def _signals(study: Study) -> list[Row]:
             for epoch, value in zip(*run.series(signal), strict=True):
                 measured: Row = {"signal": signal, "epoch": epoch, "value": value, "seconds": times.get(epoch)}
                 rows.append({"setting": run.setting, "seed": run.seed, **measured})
+    return rows
+
+
+def _costs(study: Study) -> list[Row]:
+    """A row for each dense run and each reason to prune: what a trigger's run cost includes its signals."""
+    rows: list[Row] = []
+    for root in study.dense:
+        place: Row = {"density": 1.0, "moment": None, "epoch": None, "chosen_by": "dense"}
+        known: Row = {"test_accuracy": root.accuracy("test"), **cost_columns(root.summary.get("costs") or {})}
+        rows.append({"setting": root.setting, "seed": root.seed, **place, **known})
+    for run in study.pruned:
+        for who in run.chosen_by:
+            place = {"density": run.density, "moment": run.moment, "epoch": run.epoch, "chosen_by": who}
+            known = {"test_accuracy": run.accuracy("test"), **cost_columns(run.costs.get(who, {}))}
+            rows.append({"setting": run.setting, "seed": run.seed, **place, **known})
     return rows
 
 
@@ -200,7 +218,7 @@ def _choices(found: Findings) -> list[Row]:
         {
             **_where(found),
             **{"trigger": result.trigger, "seed": choice.seed, "moment": choice.moment, "epoch": choice.epoch},
-            **{"test_accuracy": choice.test, "best_epoch": choice.best_epoch},
+            **{"at_bound": choice.at_bound, "test_accuracy": choice.test, "best_epoch": choice.best_epoch},
             **{"regret": choice.regret, "cost": choice.cost},
         }
         for result in found.triggers

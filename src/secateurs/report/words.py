@@ -70,6 +70,16 @@ def number_of(value: float) -> str:
     return f"{value:.4g}"
 
 
+def moment_name(moment: str) -> str:
+    """A moment as it is told in a recipe, for a person; one inside an epoch stays as it is.
+
+    >>> moment_name("3ep"), moment_name("1ep10it")
+    ('epoch 3', '1ep10it')
+    """
+    epochs = moment.removesuffix("ep")
+    return f"epoch {epochs}" if epochs.isdigit() and epochs != moment else moment
+
+
 def plural(count: int, noun: str) -> str:
     """Return ``"1 seed"``, ``"3 seeds"``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,7 +1,8 @@
 """Studies: procedures as graphs of jobs, and the recipes that describe them."""
 
 from secateurs.studies.automatic import AutomaticPlan
-from secateurs.studies.early_periods import Choice, EarlyPeriodsStudy, log_of
+from secateurs.studies.early_periods import Choice, EarlyPeriodsStudy
+from secateurs.studies.firing import log_of
 from secateurs.studies.kinds import STUDIES, Kind
 from secateurs.studies.methods import Cell, MethodsPlan
 from secateurs.studies.plan import Plan

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secateurs.core import RecipeError, Spec, Trigger, did_you_mean, version_of
+from secateurs.core import RecipeError, Trigger, did_you_mean
 from secateurs.jobs import Graph, Job
 from secateurs.studies.automatic_runs import AutomaticConfig, rule_of
+from secateurs.studies.firing import signals_for
 from secateurs.studies.plan import Planner
 from secateurs.studies.schema import EarlyPeriods, StudyRecipe
-from secateurs.studies.triggers import moments_of, named_trigger, signals_for, with_trigger
+from secateurs.studies.schema.pruning import score_parts, signal_parts
+from secateurs.studies.triggers import moments_of, named_trigger, with_trigger
 from secateurs.train import Seeds
-from secateurs.what import SCORES
-from secateurs.when import SIGNALS
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class AutomaticPlan:
         """
         name, spec = named_trigger(trigger, recipe)
         rule = rule_of(spec, recipe.train, recipe.prune, seed)
-        r = with_trigger(recipe, name, spec, signals_for(rule, recipe, all_signals))
+        r = with_trigger(recipe, name, spec, signals_for([rule], recipe.signals, all_signals))
         planner = Planner(r, device, "")
         planner.check_pruning({"prune": r.prune}, [r.prune.density])
         for moment in moments_of(rule):
@@ -77,18 +77,13 @@ class AutomaticPlan:
             rule=repr(rule),
         )
         label = f"pruned by {name!r}, seed {seed}"
-        job = planner.job("automatic_run", config, {}, _parts(r), label, r.train.epochs)
+        parts = signal_parts(r.signals) | score_parts(r.prune)
+        job = planner.job("automatic_run", config, {}, parts, label, r.train.epochs)
         return cls(r, name, rule, seed, job, planner.steps_per_epoch)
 
     def graph(self) -> Graph:
         """The run."""
         return Graph([self.job])
-
-
-def _parts(recipe: EarlyPeriods) -> dict[str, int]:
-    options = [option for spec in recipe.signals for option in spec.options.values() if isinstance(option, Spec)]
-    parts = {f"signal/{spec.name}": version_of(SIGNALS[spec.name]) for spec in recipe.signals}
-    return parts | {f"score/{spec.name}": version_of(SCORES[spec.name]) for spec in (recipe.prune.score, *options)}
 
 
 def one_setting(recipe: StudyRecipe, label: str | None = None) -> EarlyPeriods:

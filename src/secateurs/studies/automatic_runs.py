@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from secateurs.core import Spec, Trigger
-from secateurs.how import Mask
 from secateurs.jobs import Context, Entry, job
-from secateurs.procedures import AutomaticRun, automatic_pruning, mask_facts
-from secateurs.studies.runs import RunConfig, final_numbers, load_data, located
-from secateurs.studies.schema import PruneRecipe, SignalPart
+from secateurs.procedures import AutomaticRun, PruneChannelSettings, PruneSettings, automatic_pruning
+from secateurs.studies.counted import counted
+from secateurs.studies.runs import RunConfig, facts_of, final_numbers, load_data, located
+from secateurs.studies.schema import PrunePart, SignalPart
 from secateurs.studies.schema.common import TriggerPart
 from secateurs.train import TrainSettings, pack
 from secateurs.when import signal_of, trigger_of
@@ -22,7 +22,7 @@ class AutomaticConfig(RunConfig):
     ``rule`` is the trigger written out: it is in the key, so that a default that changes never meets old results.
     """
 
-    prune: PruneRecipe
+    prune: PrunePart
     signals: tuple[SignalPart, ...]
     trigger: TriggerPart
     rule: str
@@ -56,12 +56,12 @@ def automatic_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Cont
         each_epoch=each_epoch,
     )
     ctx.save(pack(run.state)[0], name="final")
-    facts = {} if run.state.mask is None else mask_facts(Mask(run.state.mask), run.state.model)
+    facts = facts_of(run.state, data, c.model)
     pruned = {"pruned": None if run.pruned is None else str(run.pruned)}
-    return final_numbers(run.state, data) | facts | pruned
+    return final_numbers(run.state, data) | facts | pruned | {"costs": counted(run.state, data, c.model)}
 
 
-def rule_of(trigger: Spec, train: TrainSettings, prune: PruneRecipe, seed: int) -> Trigger:
+def rule_of(trigger: Spec, train: TrainSettings, prune: PruneSettings | PruneChannelSettings, seed: int) -> Trigger:
     """The trigger as it acts in a run.
 
     Raises:

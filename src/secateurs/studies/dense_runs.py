@@ -9,6 +9,7 @@ from torch import Tensor
 
 from secateurs.core import under
 from secateurs.jobs import Context, Entry, job
+from secateurs.studies.counted import counted
 from secateurs.studies.runs import RunConfig, final_numbers, load_data, located, one_epoch
 from secateurs.studies.schema import SignalPart
 from secateurs.train import observe, pack, unpack
@@ -61,4 +62,5 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
         ctx.pause_point(paused)
     if state.diverged is None:
         keep()
-    return final_numbers(state, data) | {"checkpoints": checkpoints, "steps_per_epoch": state.moment.steps_per_epoch}
+    told = {"checkpoints": checkpoints, "steps_per_epoch": state.moment.steps_per_epoch}
+    return final_numbers(state, data) | told | {"costs": counted(state, data, c.model)}

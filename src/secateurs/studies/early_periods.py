@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
-from secateurs.core import Log, Moment, derive_seed, version_of
+from secateurs.core import Moment, derive_seed
 from secateurs.jobs import Entry, Graph, Job, Store
+from secateurs.studies.cost_runs import costs_job
+from secateurs.studies.firing import Watched
 from secateurs.studies.instability_runs import InstabilityConfig
 from secateurs.studies.plan import Planner, left_to_train
 from secateurs.studies.pruned_runs import PrunedConfig
 from secateurs.studies.schema import EarlyPeriods
+from secateurs.studies.schema.pruning import score_parts
 from secateurs.train import Seeds
-from secateurs.what import SCORES
-from secateurs.when import reached_bound, replay
+from secateurs.when import reached_bound
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One pruned run of the study: which seed, when, and who wanted it (``"grid"`` or triggers' names)."""
+    """One pruned run of the study: which seed, when, and who wanted it (``"grid"`` or triggers' names).
+
+    ``costs`` is the job that measures its network; None where the recipe does not ask for it.
+    """
 
     seed: int
     moment: Moment
     job: Job
     chosen_by: tuple[str, ...]
+    costs: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,16 @@ class EarlyPeriodsStudy:
     def graph(self) -> Graph:
         """Dense runs and the grid of pruned runs; a finished dense run adds the runs that its triggers choose."""
         grid = [self._pruned(seed, moment) for seed in self.recipe.seeds for moment in self._grid_moments()]
-        return Graph((*self.dense.values(), *grid, *self.instabilities.values()), grow=self.grow)
+        wanted = (*self.dense.values(), *grid, *self.instabilities.values())
+        return Graph((*wanted, *self._measured(self.dense.values()), *self._measured(grid)), grow=self.grow)
 
     def jobs(self, store: Store) -> tuple[Job, ...]:
         """All jobs of the plan, with those that the triggers chose in the dense runs that are done."""
-        pruned = (choice.job for choice in self.choices(store))
-        return Graph((*self.dense.values(), *pruned, *self.instabilities.values())).jobs
+        choices = self.choices(store)
+        pruned = (choice.job for choice in choices)
+        measured = (choice.costs for choice in choices if choice.costs is not None)
+        dense = self._measured(self.dense.values())
+        return Graph((*self.dense.values(), *pruned, *self.instabilities.values(), *dense, *measured)).jobs
 
     def choices(self, store: Store) -> list[Choice]:
         """Every pruned run that the finished dense runs in ``store`` ask for, grid first, each once."""
@@ -78,7 +87,9 @@ class EarlyPeriodsStudy:
             for who, moment in wanted:
                 pruned = self._pruned(seed, moment)
                 known = found.get(pruned.key)
-                found[pruned.key] = Choice(seed, moment, pruned, (*known.chosen_by, who) if known else (who,))
+                found[pruned.key] = Choice(
+                    seed, moment, pruned, (*known.chosen_by, who) if known else (who,), self.costs(pruned)
+                )
         return list(found.values())
 
     def fired(self, seed: int, dense: Entry) -> dict[str, Moment]:
@@ -86,23 +97,31 @@ class EarlyPeriodsStudy:
 
         A run that diverged is no dense run to compare with: no trigger is judged on it.
         """
-        log = self._log(dense)
-        moments = {name: replay(self.recipe.trigger(name, seed), log) for name in self.recipe.triggers if log}
+        watched = self._watched(dense)
+        moments = {name: watched.fired(self.recipe.trigger(name, seed)) for name in self.recipe.triggers}
         return {name: moment for name, moment in moments.items() if moment is not None}
 
     def at_bound(self, seed: int, dense: Entry) -> tuple[str, ...]:
         """The triggers that fired in this seed's dense run only because their upper bound was reached."""
-        log = self._log(dense)
+        log = self._watched(dense).log
         return tuple(name for name in self.recipe.triggers if reached_bound(self.recipe.trigger(name, seed), log))
 
-    def _log(self, dense: Entry) -> Log:
-        return [] if dense.summary["diverged"] is not None else log_of(dense.rows(), self.steps_per_epoch)
+    def _watched(self, dense: Entry) -> Watched:
+        return Watched.of(dense, self.recipe.signals, self.steps_per_epoch)
 
     def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
         """The runs that the triggers choose, once a dense run is done."""
         for seed, dense in self.dense.items():
             if dense.key == job.key:
-                yield from (self._pruned(seed, moment) for moment in self.fired(seed, entry).values())
+                chosen = [self._pruned(seed, moment) for moment in self.fired(seed, entry).values()]
+                yield from (*chosen, *self._measured(chosen))
+
+    def costs(self, run: Job) -> Job | None:
+        """The job that measures the network which a run ends with; None where the recipe does not ask for it."""
+        return costs_job(self._planner, run) if self.recipe.costs.measured else None
+
+    def _measured(self, runs: Iterable[Job]) -> list[Job]:
+        return [job for job in map(self.costs, runs) if job is not None]
 
     @property
     def epochs(self) -> float:
@@ -131,7 +150,7 @@ class EarlyPeriodsStudy:
             prune=r.prune,
             at=str(moment),
         )
-        parts = {f"score/{r.prune.score.name}": version_of(SCORES[r.prune.score.name])}
+        parts = score_parts(r.prune)
         left = left_to_train(r.prune.after, moment, r.train.epochs)
         label = f"pruned at {moment}, seed {seed}"
         return self._planner.job("pruned_run", config, {"dense": self.dense[seed]}, parts, label, left)
@@ -155,27 +174,8 @@ class EarlyPeriodsStudy:
             prune=r.prune if wanted.pruned else None,
             points=wanted.points,
         )
-        parts = {f"score/{r.prune.score.name}": version_of(SCORES[r.prune.score.name])} if wanted.pruned else {}
+        parts = score_parts(r.prune) if wanted.pruned else {}
         trained = wanted.copies - (wanted.after == "continue" and not wanted.pruned)
         cost = trained * left_to_train(wanted.after, moment, r.train.epochs)
         label = f"instability at {moment}, seed {seed}"
         return self._planner.job("instability_run", config, {"dense": self.dense[seed]}, parts, label, cost)
-
-
-def log_of(rows: Iterable[Mapping[str, Any]], steps_per_epoch: int) -> Log:
-    """A dense run's metric rows as the log that a trigger reads: moments and finite scalar values.
-
-    >>> log_of([{"moment": "1ep", "epoch": 1, "fisher_trace": 2.0, "seconds": 0.1}], 10)
-    [(Moment(steps=10, steps_per_epoch=10), {'fisher_trace': 2.0})]
-    """
-    return [
-        (
-            Moment.parse(row["moment"], steps_per_epoch),
-            {
-                name: float(value)
-                for name, value in row.items()
-                if isinstance(value, int | float) and name not in ("epoch", "epochs") and not name.startswith("seconds")
-            },
-        )
-        for row in rows
-    ]

@@ -48,13 +48,15 @@ def lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 
 def _line(fault: Any, model: type[BaseModel]) -> str:
-    path, holder, expected = _walk(fault["loc"], model)
+    path, holder, expected, others = _walk(fault["loc"], model)
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "extra_forbidden":
-        known = [name for name in holder.model_fields if name != "name"] if holder else []
-        return f"{path}: unknown key{did_you_mean(path.rsplit('.', 1)[-1], known)}"
+        return f"{path}: {_unknown(path.rsplit('.', 1)[-1], holder, others)}"
     if kind == "missing":
         return f"{path}: is missing"
+    if kind == "union_tag_invalid" and "'" not in context["discriminator"]:  # ways to prune, told apart by how
+        choices = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+        return f"{path}.how: unknown way {context['tag']!r}{did_you_mean(context['tag'], choices)}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         if kind == "union_tag_not_found":
             choices = [tag for tag in map(_tag, _variants(expected)) if tag]
@@ -71,9 +73,31 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     return f"{path}: {words}, got {fault['input']!r}"
 
 
-def _walk(location: tuple[str | int, ...], model: type[BaseModel]) -> tuple[str, type[BaseModel] | None, Any]:
-    """The dotted path as a person wrote it (without pydantic's tags of unions), its key's model, and its type."""
+def _unknown(key: str, holder: type[BaseModel] | None, others: list[Any]) -> str:
+    """What is said of a key that is not its ``holder``'s: one of the ``others`` may have it."""
+    own = _way(holder)
+    if own is None:
+        known = [name for name in holder.model_fields if name != "name"] if holder else []
+        return f"unknown key{did_you_mean(key, known)}"
+    for other in others:
+        if key in other.model_fields:
+            verb = "are" if key.endswith("s") else "is"
+            remedy = f" (how: {_way(other)})" if verb == "is" else f": leave out how: {own}, or say how: {_way(other)}"
+            return f"{key} {verb} for {_way(other)}{remedy}"
+    fields = {**(holder.model_fields if holder else {}), "how": None}
+    known = [name for name in fields if name != "density" or "every" not in fields]  # a method's is the study's to say
+    return f"unknown key{did_you_mean(key, known)}"
+
+
+def _walk(
+    location: tuple[str | int, ...], model: type[BaseModel]
+) -> tuple[str, type[BaseModel] | None, Any, list[Any]]:
+    """The dotted path as a person wrote it (without pydantic's tags of unions), its key's model, and its type.
+
+    Last come the models that the key's own was chosen among.
+    """
     shown: list[str] = []
+    others: list[Any] = []
     holder: type[BaseModel] | None = model
     kind: Any = model
     for step in location:
@@ -81,6 +105,7 @@ def _walk(location: tuple[str | int, ...], model: type[BaseModel]) -> tuple[str,
         tagged = [v for v in variants if _tag(v) == step]
         if tagged and len(variants) > 1:
             kind = holder = tagged[0]
+            others = [variant for variant in variants if variant is not holder]
             continue
         shown.append(str(step))
         here = next((v for v in variants if isinstance(v, type) and issubclass(v, BaseModel)), None)
@@ -91,7 +116,7 @@ def _walk(location: tuple[str | int, ...], model: type[BaseModel]) -> tuple[str,
         else:
             arguments = [a for a in typing.get_args(kind) if a is not Ellipsis]
             kind = arguments[-1] if arguments else None
-    return ".".join(shown), holder, kind
+    return ".".join(shown), holder, kind, others
 
 
 def _kind(field: FieldInfo) -> Any:
@@ -110,7 +135,14 @@ def _variants(kind: Any) -> list[Any]:
     return [kind]
 
 
+def _way(variant: Any) -> Any:
+    """The way to prune that a model is of, if it is of one."""
+    return getattr(variant, "tag", None)
+
+
 def _tag(variant: Any) -> Any:
+    if _way(variant) is not None:
+        return _way(variant)
     if isinstance(variant, type) and issubclass(variant, BaseModel) and "name" in variant.model_fields:
         return variant.model_fields["name"].default
     return None

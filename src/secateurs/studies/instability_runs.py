@@ -10,11 +10,12 @@ from pydantic import Field
 from torch import Tensor
 
 from secateurs.core import Moment, TrainState
+from secateurs.how import cut_in_place
 from secateurs.jobs import Context, Entry, job
 from secateurs.measure import l2_distance
 from secateurs.procedures import Instability, compare_copies, copy_of, prune
 from secateurs.studies.runs import RunConfig, dense_state, load_data, located
-from secateurs.studies.schema import PruneRecipe
+from secateurs.studies.schema import PrunePart
 from secateurs.train import pack, train, unpack
 from secateurs.zoo import Dataset
 
@@ -36,7 +37,7 @@ class InstabilityConfig(RunConfig):
     order_seeds: tuple[int, ...] = Field(min_length=2)
     until: str | None = None
     after: Literal["continue", "replay"] = "continue"
-    prune: PruneRecipe | None = None
+    prune: PrunePart | None = None
     points: int = Field(30, ge=2)
 
 
@@ -70,6 +71,8 @@ def instability_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Co
     for row in rows_of(found, c.at):
         ctx.log(row)
     untrained = c.untrained(data, ctx.device)
+    if start.channels is not None:
+        cut_in_place(untrained.model, start.channels)
     ended = [copy for copy, seed in zip(copies, c.order_seeds, strict=True) if seed not in found.diverged]
     return {
         "diverged": None,
@@ -136,4 +139,5 @@ def _restored(c: InstabilityConfig, data: Dataset, ctx: Context) -> list[TrainSt
     for path, tensor in tensors.items():
         place, name = path.split("/", 1)
         own[int(place)][name] = tensor
-    return [unpack(each, known, c.untrained(data, ctx.device)) for each, known in zip(own, meta["copies"], strict=True)]
+    states = zip(own, meta["copies"], strict=True)
+    return [unpack(each, known, c.untrained(data, ctx.device), data.example) for each, known in states]

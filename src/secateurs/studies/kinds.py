@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from secateurs.studies.early_periods import EarlyPeriodsStudy
+from secateurs.studies.importance import ImportancePlan
 from secateurs.studies.methods import MethodsPlan
 from secateurs.studies.plan import Plan
-from secateurs.studies.schema import EarlyPeriods, Methods, Regret, StudyRecipe
+from secateurs.studies.schema import EarlyPeriods, Importance, Methods, Regret, StudyRecipe
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Kind:
 
 STUDIES: dict[str, Kind] = {
     "early_periods": Kind(EarlyPeriods, EarlyPeriodsStudy),
+    "importance": Kind(Importance, ImportancePlan),
     "methods": Kind(Methods, MethodsPlan),
     "regret": Kind(Regret, EarlyPeriodsStudy),
 }

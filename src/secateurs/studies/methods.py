@@ -1,47 +1,22 @@
-"""P2 chapter 5 as a graph of jobs: masks by many methods at many densities and moments, and what they train to."""
+"""A study of methods as a graph of jobs: what is pruned by many methods at many densities and moments, and trained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
-from secateurs.core import Moment, Spec, version_of
+from secateurs.core import Moment, Spec
 from secateurs.jobs import Entry, Graph, Job, Store
-from secateurs.studies.mask_runs import MaskConfig
-from secateurs.studies.plan import Planner, left_to_train
-from secateurs.studies.pruned_runs import PrunedConfig
-from secateurs.studies.schema import MethodRecipe, Methods, PruneRecipe
-from secateurs.train import Seeds
-from secateurs.what import SCORES
+from secateurs.studies.cell_jobs import CellJobs
+from secateurs.studies.cells import Cell, Pruning, prunings
+from secateurs.studies.cost_runs import costs_job
+from secateurs.studies.firing import Watched, signals_for
+from secateurs.studies.plan import Planner
+from secateurs.studies.schema import Methods
+from secateurs.when import signal_of
 
-_LOSS = (Spec("loss"),)  # dense runs are the reference line; all that is watched is how they go
-_SCORING = 0.1  # what a mask counts in progress bars, in epochs
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of the study: a method at a density, a moment of pruning and a seed, with its mask and its run.
-
-    ``run`` is None where masks are all that is asked for. Cells may share jobs: a method and its shuffle have one mask.
-    """
-
-    method: str
-    density: float
-    moment: str
-    seed: int
-    mask: Job
-    run: Job | None
-
-
-class _Pruning(NamedTuple):
-    """One method at one density: where its mask is found, and laid on."""
-
-    method: str
-    settings: PruneRecipe
-    scored: Moment
-    at: Moment
+_LOSS = Spec("loss")  # what is watched in any case: how a dense run goes
 
 
 @dataclass(frozen=True)
@@ -55,7 +30,8 @@ class MethodsPlan:
     Raises:
         TrainingError: when a moment lies outside the run, the device lacks the precision, or the
             network does not suit the data.
-        PruningError: when a method's ``exclude`` names what the network has not.
+        PruningError: when a method's ``exclude`` names what the network has not, or its channels cannot be removed.
+        RecipeError: when a trigger needs a signal that does not exist.
         DataError: when the data cannot be used, or a batch is larger than they are.
     """
 
@@ -68,8 +44,8 @@ class MethodsPlan:
         self._planner.check_pruning(
             {f"methods.{name}": method for name, method in self.recipe.methods.items()}, self.recipe.densities
         )
-        scored_later = [pruning for pruning in self._prunings if pruning.scored.steps]
-        object.__setattr__(self, "dense", self._every_dense if self.recipe.trained or scored_later else {})
+        later = any(pruning.of_trained_weights for pruning in self._prunings)
+        object.__setattr__(self, "dense", self._every_dense if self.recipe.trained or later else {})
 
     @property
     def steps_per_epoch(self) -> int:
@@ -77,101 +53,102 @@ class MethodsPlan:
         return self._planner.steps_per_epoch
 
     def cells(self, store: Store) -> list[Cell]:
-        """All cells, seed by seed, in the recipe's order; they are the same before and after anything has run."""
-        del store
-        return list(self._cells)
+        """All cells, seed by seed, in the recipe's order; those of triggers have jobs once their dense run is done."""
+        return [cell for seed in self.recipe.seeds for cell in self._of_seed(seed, store)]
+
+    def _of_seed(self, seed: int, store: Store) -> Iterator[Cell]:
+        watched = self._seen(store.entry(self.dense[seed])) if self._triggers else None
+        for place, pruning in enumerate(self._prunings):
+            yield self._triggered(pruning, seed, watched) if pruning.by_trigger else self._known[place, seed]
+
+    def _triggered(self, pruning: Pruning, seed: int, watched: Watched | None) -> Cell:
+        """The cell of a method with a trigger, by what the dense run watched; None where that is not done."""
+        at = None if watched is None else watched.fired(pruning.trigger(self.recipe.train.epochs, seed))
+        if at is not None:
+            return self._jobs.cell(pruning, seed, at)
+        diverged = None if watched is None else watched.diverged
+        never = watched is not None and diverged is None
+        density = pruning.settings.density
+        return Cell(pruning.method, density, pruning.moment, seed, never=never, diverged=diverged)
+
+    def _seen(self, dense: Entry) -> Watched | None:
+        return Watched.of(dense, self._signals, self.steps_per_epoch) if dense.done else None
 
     def graph(self) -> Graph:
-        """Dense runs, then masks and what is trained with them; nothing is added as they are done."""
-        wanted = [job for cell in self._cells for job in (cell.mask, cell.run) if job is not None]
-        return Graph((*self.dense.values(), *wanted), grow=self.grow)
+        """Dense runs, then what is found and trained; a finished dense run adds the runs that its triggers choose."""
+        wanted = (job for cell in self._known.values() for job in cell.jobs)
+        return Graph((*self.dense.values(), *self.dense_costs.values(), *wanted), grow=self.grow)
 
     def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
-        """Nothing: all jobs are known beforehand."""
-        del job, entry
-        return ()
+        """The jobs of the cells whose moment a trigger chose, once a dense run is done."""
+        for seed, dense in self.dense.items():
+            if self._triggers and dense.key == job.key:
+                watched = self._seen(entry)
+                for pruning in self._triggers:
+                    yield from self._triggered(pruning, seed, watched).jobs
 
     def jobs(self, store: Store) -> tuple[Job, ...]:
-        """All jobs of the plan."""
-        del store
-        return self.graph().jobs
+        """All jobs of the plan, with those that triggers chose in the dense runs that are done."""
+        wanted = (job for cell in self.cells(store) for job in cell.jobs)
+        return Graph((*self.dense.values(), *self.dense_costs.values(), *wanted)).jobs
+
+    @property
+    def dense_costs(self) -> dict[int, Job]:
+        """What measures the dense network, by seed; empty where that is not asked for."""
+        measured = self.recipe.costs.measured
+        return {seed: costs_job(self._planner, job) for seed, job in self.dense.items()} if measured else {}
 
     @property
     def epochs(self) -> float:
-        """Epochs of training in the plan; a mask counts as a tenth of one."""
+        """Epochs of training in the plan, the triggers' runs not counted; finding a mask counts as a tenth of one."""
         return sum(job.cost for job in self.graph().jobs)
 
     @property
     def later(self) -> int:
-        """None: all jobs are known beforehand."""
-        return 0
+        """The most jobs that triggers may add."""
+        start = Moment(0, self.steps_per_epoch)
+        cells = (self._jobs.cell(pruning, seed, start) for seed in self.recipe.seeds for pruning in self._triggers)
+        return sum(len(Graph(cell.jobs).jobs) for cell in cells)
 
     @cached_property
     def _planner(self) -> Planner:
         return Planner(self.recipe, self.device, self.setting)
 
     @cached_property
+    def _jobs(self) -> CellJobs:
+        return CellJobs(self.recipe, self._planner, lambda seed: self._every_dense[seed])
+
+    @cached_property
+    def _signals(self) -> tuple[Spec, ...]:
+        """What every dense run watches."""
+        epochs = self.recipe.train.epochs
+        rules = [pruning.trigger(epochs, seed) for seed in self.recipe.seeds for pruning in self._triggers]
+        signals = signals_for(rules, self.recipe.signals, every=True)
+        return signals if any(signal_of(spec).name == "loss" for spec in signals) else (*signals, _LOSS)
+
+    @cached_property
     def _every_dense(self) -> dict[int, Job]:
-        return {seed: self._planner.dense(seed, _LOSS) for seed in self.recipe.seeds}
+        curves = self.recipe.curves
+        return {seed: self._planner.dense(seed, self._signals, curves=curves) for seed in self.recipe.seeds}
 
     @cached_property
-    def _prunings(self) -> tuple[_Pruning, ...]:
-        return tuple(
-            _Pruning(name, method.at_density(density), scored, at)
-            for name, method in self.recipe.methods.items()
-            for density in self.recipe.densities
-            for scored, at in dict.fromkeys(self._moments(name, method))
-        )
-
-    def _moments(self, name: str, method: MethodRecipe) -> Iterator[tuple[Moment, Moment]]:
-        """Where a method finds its masks, and where each is laid on."""
-        own = method.at is not None
-        for text in (method.at,) if method.at is not None else self.recipe.moments:
-            at = self._planner.moment(text, f"methods.{name}.at" if own else "moments")
-            scored = method.scored_at
-            yield at if scored is None else self._planner.moment(scored, f"methods.{name}.scored_at"), at
+    def _prunings(self) -> tuple[Pruning, ...]:
+        return tuple(prunings(self.recipe, self._planner))
 
     @cached_property
-    def _cells(self) -> tuple[Cell, ...]:
-        return tuple(self._cell(pruning, seed) for seed in self.recipe.seeds for pruning in self._prunings)
+    def _triggers(self) -> tuple[Pruning, ...]:
+        """The prunings whose moment a trigger decides."""
+        return tuple(pruning for pruning in self._prunings if pruning.by_trigger)
 
-    def _cell(self, pruning: _Pruning, seed: int) -> Cell:
-        mask = self._mask(pruning, seed)
-        if not self.recipe.trained:
-            mask = self._shuffled(pruning, seed, mask) if pruning.settings.ablation == "shuffle" else mask
-        run = self._run(pruning, seed, mask) if self.recipe.trained else None
-        return Cell(pruning.method, pruning.settings.density, str(pruning.at), seed, mask, run)
-
-    def _mask(self, pruning: _Pruning, seed: int) -> Job:
-        r, settings, scored = self.recipe, pruning.settings, pruning.scored
-        config = MaskConfig(
-            model=r.model, data=r.data, train=r.train, seeds=_seeds(seed), mask=settings.mask, at=str(scored)
-        )
-        parts = {f"score/{settings.score.name}": version_of(SCORES[settings.score.name])}
-        label = f"mask of {pruning.method}, density {settings.density:g}, scored at {scored}, seed {seed}"
-        return self._planner.job("mask_run", config, self._dense_at(scored, seed), parts, label, _SCORING)
-
-    def _shuffled(self, pruning: _Pruning, seed: int, mask: Job) -> Job:
-        label = f"mask of {pruning.method}, density {pruning.settings.density:g}, shuffled, seed {seed}"
-        config = self._masked(pruning, seed)
-        return self._planner.job("shuffled_mask", config, {"mask": mask}, {}, label, _SCORING)
-
-    def _run(self, pruning: _Pruning, seed: int, mask: Job) -> Job:
-        settings, at = pruning.settings, pruning.at
-        config = self._masked(pruning, seed)
-        inputs = {"mask": mask, **self._dense_at(at, seed)}
-        label = f"{pruning.method}, density {settings.density:g}, at {at}, seed {seed}"
-        cost = left_to_train(settings.after, at, self.recipe.train.epochs)
-        return self._planner.job("masked_run", config, inputs, {}, label, cost)
-
-    def _masked(self, pruning: _Pruning, seed: int) -> PrunedConfig:
-        r, settings, at = self.recipe, pruning.settings, str(pruning.at)
-        return PrunedConfig(model=r.model, data=r.data, train=r.train, seeds=_seeds(seed), prune=settings, at=at)
-
-    def _dense_at(self, moment: Moment, seed: int) -> dict[str, Job]:
-        """The dense run as an input, where its later weights are needed."""
-        return {"dense": self._every_dense[seed]} if moment.steps else {}
+    @cached_property
+    def _known(self) -> dict[tuple[int, int], Cell]:
+        """The cells whose moment the recipe says, by place and seed."""
+        return {
+            (place, seed): self._jobs.cell(pruning, seed, pruning.at)
+            for seed in self.recipe.seeds
+            for place, pruning in enumerate(self._prunings)
+            if pruning.at is not None
+        }
 
 
-def _seeds(seed: int) -> Seeds:
-    return Seeds(init=seed, order=seed, pruning=seed)
+__all__ = ["Cell", "MethodsPlan"]

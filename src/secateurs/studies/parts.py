@@ -26,23 +26,37 @@ from pydantic_core import CoreSchema
 
 from secateurs.core import SecateursError, Spec
 
+Options = Mapping[str, tuple[Any, Any]]
+"""Option -> its type and its default, which is ``...`` where it has none."""
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
+    """A function's or class's parameters as options, ``**options`` left out.
+
+    >>> def grow(width: int, depth: int = 2) -> None: ...
+    >>> parameters_of(grow)
+    {'width': (<class 'int'>, Ellipsis), 'depth': (<class 'int'>, 2)}
+    """
+    plain = inspect.isroutine(function)
+    hinted: Any = function if plain else function.__init__ if inspect.isclass(function) else type(function).__call__
+    hints = typing.get_type_hints(hinted, include_extras=True)
+    return {
+        each.name: (hints.get(each.name, Any), ... if each.default is each.empty else each.default)
+        for each in inspect.signature(function).parameters.values()
+        if each.kind is not each.VAR_KEYWORD
+    }
+
 
 def options_model(
-    name: str,
-    function: Callable[..., Any],
-    given: frozenset[str],
-    extra: Mapping[str, Any],
-    nested: Mapping[str, Any],
+    name: str, options: Options, given: frozenset[str], extra: Mapping[str, Any], nested: Mapping[str, Any]
 ) -> type[BaseModel]:
-    """A pydantic model of what may be chosen about ``function``: its parameters less those ``given`` by the program."""
-    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
-    hints |= nested
+    """A pydantic model of what may be chosen about a part: its ``options`` less those ``given`` by the program."""
     fields: dict[str, Any] = {"name": (Literal[name], name), **extra}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.name not in given:
-            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-            default = Field(default, validate_default=True) if parameter.name in nested else default
-            fields[parameter.name] = (hints.get(parameter.name, Any), default)
+    for option, (kind, default) in options.items():
+        if option in nested:
+            fields[option] = (nested[option], Field(default, validate_default=True))
+        elif option not in given:
+            fields[option] = (kind, default)
     config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     return create_model(f"{name} options", __config__=config, **fields)
 
@@ -56,6 +70,7 @@ class Part:
         extra: options that every entry takes beside its own parameters, as pydantic fields.
         build: makes the part from its spec, to see at once whether it accepts its options.
         nested: parameter -> the pydantic type to read it as, where it is a named part itself.
+        options: what may be chosen about an entry of the table; by default its parameters.
     """
 
     def __init__(
@@ -66,10 +81,11 @@ class Part:
         extra: Mapping[str, Any] | None = None,
         build: Callable[[Spec], object] | None = None,
         nested: Mapping[str, Any] | None = None,
+        options: Callable[[Callable[..., Any]], Options] = parameters_of,
     ) -> None:
         self._build = build
         self.variants = tuple(
-            options_model(name, function, frozenset(given), extra or {}, nested or {})
+            options_model(name, options(function), frozenset(given), extra or {}, nested or {})
             for name, function in table.items()
         )
 

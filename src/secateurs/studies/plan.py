@@ -8,18 +8,17 @@ from typing import Protocol
 
 import torch
 
-from secateurs.core import DataError, Moment, PruningError, Spec, TrainingError, prunable, version_of
-from secateurs.how import survivors
+from secateurs.core import Moment, Spec, TrainingError, version_of
 from secateurs.jobs import REGISTRY, Entry, Graph, Job, Numerics, Store
-from secateurs.procedures import MaskSettings
+from secateurs.procedures import ChannelSettings, MaskSettings
 from secateurs.studies.dense_runs import DenseConfig
 from secateurs.studies.runs import identity_and_place, load_data
 from secateurs.studies.schema import StudyRecipe
 from secateurs.studies.schema.common import END
+from secateurs.studies.schema.pruning import signal_parts
+from secateurs.studies.suiting import check_pruning
 from secateurs.train import Seeds, Settings, check_precision
-from secateurs.what import SCORES, WITHOUT_EXAMPLES
-from secateurs.when import SIGNALS
-from secateurs.zoo import AUGMENTATIONS, DATASETS, MODELS, Dataset, build_model
+from secateurs.zoo import AUGMENTATIONS, DATASETS, MODELS, Dataset
 
 
 class Plan(Protocol):
@@ -93,39 +92,9 @@ class Planner:
         """
         return self.recipe.train.steps_per_epoch(self.data.train)
 
-    def check_pruning(self, settings: Mapping[str, MaskSettings], densities: Iterable[float]) -> None:
-        """See at once whether network and data have what is needed to prune as ``settings`` say, by their paths.
-
-        Raises:
-            TrainingError: when the network does not suit the data.
-            PruningError: when it has no part of an excluded name, or nothing else, or one of the ``densities``
-                keeps not one of its weights; one line for each path.
-            DataError: when a class has fewer examples than a score is to see; one line for each path.
-        """
-        with torch.device("meta"):  # takes no memory
-            network = build_model(self.recipe.model, self.data.input_shape, self.data.num_classes, seed=0)
-        faults: list[str] = []
-        densities = tuple(densities)
-        for path, each in settings.items():
-            try:
-                total = sum(weight.numel() for weight in prunable(network, each.exclude).values())
-            except PruningError as error:
-                faults.append(f"{path}.{error}")
-            else:
-                none = [density for density in densities if not survivors(density, total)]
-                faults += [f"{path}: density {density:g} keeps none of its {total} weights" for density in none]
-        if faults:
-            raise PruningError("\n".join(faults))
-        counts = torch.bincount(self.data.train.targets.cpu())
-        least = int(counts[counts > 0].min())
-        few = [
-            f"{path}.examples_per_class: {each.examples_per_class} are asked for, but the smallest class has {least} "
-            f"training examples: set it to at most {least}"
-            for path, each in settings.items()
-            if each.score.name not in WITHOUT_EXAMPLES and each.examples_per_class > least
-        ]
-        if few:
-            raise DataError("\n".join(few))
+    def check_pruning(self, settings: Mapping[str, MaskSettings | ChannelSettings], densities: Iterable[float]) -> None:
+        """:func:`~secateurs.studies.suiting.check_pruning` of the setting's network and data."""
+        check_pruning(self.recipe.model, self.data, settings, densities)
 
     def moment(self, text: str | int, where: str) -> Moment:
         """A moment of the run; ``"end"`` is its last.
@@ -139,8 +108,8 @@ class Planner:
             raise TrainingError(f"{where}: {text} lies outside the run of {epochs} epochs of {per_epoch} steps")
         return moment
 
-    def dense(self, seed: int, signals: tuple[Spec, ...]) -> Job:
-        """The dense run of a seed, with the signals that watch it."""
+    def dense(self, seed: int, signals: tuple[Spec, ...], *, curves: bool = False) -> Job:
+        """The dense run of a seed, with the signals that watch it; with ``curves`` it logs more accuracies."""
         r = self.recipe
         config = DenseConfig(
             model=r.model,
@@ -149,11 +118,9 @@ class Planner:
             seeds=Seeds(init=seed, order=seed, pruning=0),
             signals=signals,
             checkpoint_every=r.checkpoint_every,
+            curves=curves,
         )
-        parts = {f"signal/{spec.name}": version_of(SIGNALS[spec.name]) for spec in signals}
-        scores = [option for spec in signals for option in spec.options.values() if isinstance(option, Spec)]
-        parts |= {f"score/{spec.name}": version_of(SCORES[spec.name]) for spec in scores}
-        return self.job("dense_run", config, {}, parts, f"dense, seed {seed}", r.train.epochs)
+        return self.job("dense_run", config, {}, signal_parts(signals), f"dense, seed {seed}", r.train.epochs)
 
     def job(
         self,

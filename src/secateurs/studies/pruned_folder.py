@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from secateurs.core import Batch, StoreError, under
-from secateurs.how import Mask
+from secateurs.core import Batch, Keep, StoreError, under
+from secateurs.export import save_network
+from secateurs.how import Mask, channel_groups, cut_in_place
 from secateurs.jobs import Entry, Store
 from secateurs.jobs.files import write_tensors, writing
 from secateurs.measure.costs import layer_multiply_adds, multiply_adds
 from secateurs.pruner import savings
+from secateurs.pruner.saved import channel_savings
 from secateurs.studies.automatic import AutomaticPlan
-from secateurs.studies.runs import load_data
-from secateurs.zoo import build_model
+from secateurs.studies.runs import RunConfig, load_data, located
+from secateurs.zoo import Dataset, build_model
 
 NETWORK, DENSE, MASK, RESULT, FIGURE = (
     "pruned.safetensors",
@@ -53,8 +56,10 @@ class PrunedFolder:
         """Write the final network of a run, and its mask; a dense one under another name, none if it diverged.
 
         ``pruned.safetensors`` holds the plain names of the network's ``state_dict``, with zeros where
-        weights were pruned: ``model.load_state_dict(safetensors.torch.load_file(path))`` reads it.
-        What another run left under these names is removed: the store has it still.
+        weights were pruned: ``model.load_state_dict(safetensors.torch.load_file(path))`` reads it. Where
+        channels were removed, it is the small network, and the file also says how to build it:
+        :func:`secateurs.export.load_network` does. What another run left under these names is removed: the store
+        has it still.
 
         Raises:
             StoreError: when a file cannot be written, or the run is not finished.
@@ -64,7 +69,10 @@ class PrunedFolder:
                 (self.root / name).unlink(missing_ok=True)
         if entry.summary["diverged"] is not None:
             return ()
-        weights, mask = _part(entry, "model"), mask_of(entry)
+        weights, mask, keep = _part(entry, "model"), mask_of(entry), keep_of(entry)
+        if keep is not None:
+            _save_small(entry, keep, self.root / NETWORK)
+            return (self.root / NETWORK,)
         if mask is None:
             write_tensors(self.root / DENSE, weights)
             return (self.root / DENSE,)
@@ -74,8 +82,47 @@ class PrunedFolder:
 
 
 def mask_of(entry: Entry) -> Mask | None:
-    """The mask of a finished run; None when it was not pruned."""
-    return None if entry.summary["pruned"] is None else Mask.from_tensors(_part(entry, "mask"))
+    """The mask of a finished run; None when it was not pruned, or lost channels."""
+    packed = _part(entry, "mask")
+    return Mask.from_tensors(packed) if packed else None
+
+
+def keep_of(entry: Entry) -> Keep | None:
+    """The channels that a finished run kept; None when it lost none."""
+    kept = _part(entry, "channels")
+    if not kept:
+        return None
+    config, data = _made_of(entry)
+    return Keep(channel_groups(_dense(config, data), data.example.to("meta")), kept)
+
+
+def _save_small(entry: Entry, keep: Keep, path: Path) -> None:
+    config, data = _made_of(entry)
+    network = build_model(config.model, data.input_shape, data.num_classes, seed=0)
+    cut_in_place(network, keep)
+    network.load_state_dict(_part(entry, "model"))
+    with writing(path):
+        save_network(
+            network,
+            path,
+            spec=config.model,
+            input_shape=data.input_shape,
+            num_classes=data.num_classes,
+            keep=keep,
+        )
+
+
+def _made_of(entry: Entry) -> tuple[RunConfig, Dataset]:
+    """What the run was told, and its data."""
+    told = located(entry.spec["config"], entry.spec["where"])
+    config = RunConfig.model_validate({name: told[name] for name in RunConfig.model_fields if name in told})
+    return config, load_data(config.data)
+
+
+def _dense(config: RunConfig, data: Dataset) -> nn.Module:
+    """The dense network's shapes; they take no memory."""
+    with torch.device("meta"):
+        return build_model(config.model, data.input_shape, data.num_classes, seed=0).eval()
 
 
 def _part(entry: Entry, name: str) -> dict[str, torch.Tensor]:
@@ -83,18 +130,31 @@ def _part(entry: Entry, name: str) -> dict[str, torch.Tensor]:
     return under(name, entry.tensors("final"))
 
 
-def saved_by(plan: AutomaticPlan, mask: Mask) -> dict[str, float]:
-    """What a mask saves: bytes, shares, and multiply-adds for one example; nothing is computed but shapes."""
+def saved_by(plan: AutomaticPlan, left: Mask | Keep) -> dict[str, float]:
+    """What a mask saves, or channels that were removed: bytes, shares, and multiply-adds for one example.
+
+    Nothing is computed but shapes.
+    """
     data = load_data(plan.recipe.data)
     with torch.device("meta"):
         network = build_model(plan.recipe.model, data.input_shape, data.num_classes, seed=0).eval()
         batch = Batch(torch.empty(1, *data.input_shape), torch.zeros(1, dtype=torch.int64))
         times = multiply_adds(network, data.task, batch)
-    found = savings(network, mask)
+    dense = sum(layer_multiply_adds(network, times).values())
+    if isinstance(left, Keep):
+        small = channel_savings(network, left, times)
+        return {
+            "bytes_dense": small.bytes_dense,
+            "bytes": small.bytes,
+            "density_of_all_parameters": small.density_of_all_parameters,
+            "multiply_adds_dense": dense,
+            "multiply_adds_kept": dense if small.multiply_adds is None else small.multiply_adds,
+        }
+    found = savings(network, left)
     return {
         "bytes_dense": found.bytes_dense,
         "bytes_csr": found.bytes_csr,
         "density_of_all_parameters": found.density_of_all_parameters,
-        "multiply_adds_dense": sum(layer_multiply_adds(network, times).values()),
-        "multiply_adds_kept": sum(layer_multiply_adds(network, times, mask).values()),
+        "multiply_adds_dense": dense,
+        "multiply_adds_kept": sum(layer_multiply_adds(network, times, left).values()),
     }

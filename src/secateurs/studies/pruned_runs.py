@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from secateurs.core import Moment
 from secateurs.jobs import Context, Entry, job
 from secateurs.procedures import prune
-from secateurs.studies.runs import RunConfig, dense_state, load_data, located, to_the_end
-from secateurs.studies.schema import PruneRecipe
-from secateurs.train import unpack
+from secateurs.studies.runs import MomentConfig, load_data, located, to_the_end
+from secateurs.studies.schema import PrunePart
 
 
-class PrunedConfig(RunConfig):
-    """Everything that a run follows from which is pruned ``at`` a moment, beside the dense run and the mask it gets."""
+class PrunedConfig(MomentConfig):
+    """What a run follows from that is pruned ``at`` a moment, beside the dense run and the mask or channels it gets."""
 
-    prune: PruneRecipe
-    at: str
+    prune: PrunePart
 
 
 @job("pruned_run", version=1)
@@ -28,12 +26,11 @@ def pruned_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
     """
     c = PrunedConfig.model_validate(located(config, ctx.where))
     data = load_data(c.data, str(ctx.device))
-    state = c.untrained(data, ctx.device)
-    if ctx.restored is None:
-        at = Moment.parse(c.at, state.moment.steps_per_epoch)
-        state = dense_state(inputs["dense"], at, state, data, c)
+    state, scoring = c.restored(data, ctx), 0.0
+    if state is None:
+        state = c.begun(data, inputs, ctx)
         if state.diverged is None:
+            begun = time.perf_counter()
             state = prune(state, data, c.prune, c.train, pruning_seed=c.seeds.pruning, model=c.model)
-    else:
-        state = unpack(*ctx.restored, state)
-    return to_the_end(state, data, c, ctx)
+            scoring = time.perf_counter() - begun
+    return to_the_end(state, data, c, ctx, scoring=scoring)

@@ -9,32 +9,63 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from secateurs.core import Moment, Spec, TrainState
 from secateurs.how import Mask
 from secateurs.jobs import Context, Entry
 from secateurs.measure import evaluate
-from secateurs.procedures import mask_facts
+from secateurs.procedures import channel_facts, mask_facts
+from secateurs.studies.counted import counted
 from secateurs.studies.schema import DataPart, ModelPart
-from secateurs.train import Seeds, Settings, TrainSettings, begin, pack, train, unpack
+from secateurs.train import Seeds, Settings, TrainSettings, begin, observe, pack, train, unpack
 from secateurs.when import TrainLoss, Watch
-from secateurs.zoo import DATASETS, Dataset
+from secateurs.zoo import DATASETS, Dataset, build_model
 
 PRELOAD = ("secateurs.studies", "sklearn.datasets", "sklearn.model_selection")
 """Modules that every worker of a study needs: imported once, by the server that workers are forked from."""
 
 
 class RunConfig(Settings):
-    """What every run follows from; a job's own config says the rest."""
+    """What every run follows from; a job's own config says the rest.
+
+    Attributes:
+        curves: accuracy and loss on training and validation data are logged at each epoch's end. Only a config that
+            says so has it: the keys of other jobs are what they would be without.
+    """
 
     model: ModelPart
     data: DataPart
     train: TrainSettings
     seeds: Seeds
+    curves: bool = False
+
+    @model_serializer(mode="wrap")
+    def _curves_where_they_are_asked_for(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = whole(self)
+        return said if self.curves else {name: value for name, value in said.items() if name != "curves"}
 
     def untrained(self, data: Dataset, device: str | torch.device = "cpu") -> TrainState:
         """The network at step 0."""
         return begin(self.model, data, self.train, init_seed=self.seeds.init, device=device)
+
+    def restored(self, data: Dataset, ctx: Context) -> TrainState | None:
+        """The state as an earlier sitting left it; None where there was none."""
+        if ctx.restored is None:
+            return None
+        return unpack(*ctx.restored, self.untrained(data, ctx.device), data.example)
+
+
+class MomentConfig(RunConfig):
+    """What a run follows from that begins ``at`` a moment of the dense run."""
+
+    at: str
+
+    def begun(self, data: Dataset, inputs: Mapping[str, Entry], ctx: Context) -> TrainState:
+        """The dense run's state at the moment; at step 0 no run is needed for that."""
+        state = self.untrained(data, ctx.device)
+        at = Moment.parse(self.at, state.moment.steps_per_epoch)
+        return dense_state(inputs["dense"], at, state, data, self) if at.steps else state
 
 
 @lru_cache(maxsize=4)
@@ -53,7 +84,8 @@ _PLACES = frozenset({"folder", "root", "train", "test", "title"})
 def identity_and_place(data: Spec) -> tuple[dict[str, Any], dict[str, Any]]:
     """A data set's options as what the results follow from, and as where it lies and what it is called.
 
-    The second are in no job's key, which has the data's digest: files may be moved or renamed.
+    The second are in no job's key, which has the data's digest: files that are read as a whole may be moved or
+    renamed. Of a folder that is streamed the digest is names, sizes and times of its files: it may be moved as it is.
 
     >>> identity_and_place(Spec("cifar10", {"folder": "here", "train_examples": 5000}))
     ({'name': 'cifar10', 'train_examples': 5000}, {'folder': 'here'})
@@ -84,32 +116,77 @@ def dense_state(dense: Entry, at: Moment, blank: TrainState, data: Dataset, c: R
     return state.take(diverged=at) if broken and state.diverged is None else state
 
 
-def to_the_end(state: TrainState, data: Dataset, c: RunConfig, ctx: Context) -> dict[str, Any]:
-    """Train to the run's end, pausing after every epoch; keep the final state, and say what came of it."""
+def to_the_end(state: TrainState, data: Dataset, c: RunConfig, ctx: Context, *, scoring: float = 0.0) -> dict[str, Any]:
+    """Train to the run's end, pausing after every epoch; keep the final state, and say what came of it.
+
+    Args:
+        scoring: seconds that finding what to prune took, in this sitting; the next row has them.
+    """
+    if scoring and state.moment.steps == c.train.epochs * state.moment.steps_per_epoch:
+        ctx.log({"moment": str(state.moment), "seconds/scoring": scoring})  # no epoch is left to have a row
     while state.moment.steps < c.train.epochs * state.moment.steps_per_epoch and state.diverged is None:
-        state = one_epoch(state, data, c, ctx)
+        state, scoring = one_epoch(state, data, c, ctx, scoring=scoring), 0.0
         ctx.pause_point(partial(pack, state))
-    facts: dict[str, Any] = {}
-    if state.mask is not None:
-        facts = mask_facts(Mask(state.mask), state.model)
-        facts["alive"] = sum(int((p != 0).sum()) for n, p in state.model.named_parameters() if n in state.mask)
     ctx.save(pack(state)[0], name="final")
-    return final_numbers(state, data) | facts
+    return final_numbers(state, data) | facts_of(state, data, c.model) | {"costs": counted(state, data, c.model)}
 
 
-def one_epoch(state: TrainState, data: Dataset, c: RunConfig, ctx: Context, watch: Watch | None = None) -> TrainState:
-    """Train to the end of the current epoch and log its row; with a watch, validation accuracy too."""
+def facts_of(state: TrainState, data: Dataset, model: Spec) -> dict[str, Any]:
+    """What to report of a state's mask or channels, and under a mask how many weights are not zero (``alive``)."""
+    if state.channels is not None:
+        with torch.device("meta"):  # takes no memory
+            dense = build_model(model, data.input_shape, data.num_classes, seed=0)
+        return channel_facts(state.channels, dense)
+    if state.mask is None:
+        return {}
+    alive = sum(int((p != 0).sum()) for n, p in state.model.named_parameters() if n in state.mask)
+    return {**mask_facts(Mask(state.mask), state.model), "alive": alive}
+
+
+def one_epoch(
+    state: TrainState,
+    data: Dataset,
+    c: RunConfig,
+    ctx: Context,
+    watch: Watch | None = None,
+    *,
+    scoring: float = 0.0,
+    until: Moment | None = None,
+) -> TrainState:
+    """Train to the end of the current epoch and log its row; with a watch, validation accuracy too.
+
+    Of an epoch that ``until`` cuts in two, each part has a row.
+
+    The row's ``seconds`` are those of everything; ``seconds/<signal>``, ``seconds/scoring`` and
+    ``seconds_validation`` say what part of them each took.
+    """
     watching = watch or Watch([TrainLoss()], state.model)
     lr = c.train.lr_at(state.moment, state.schedule_start, state.max_lr)
     begun = time.perf_counter()
-    until = state.moment.epoch + 1
+    end = Moment.parse(state.moment.epoch + 1, state.moment.steps_per_epoch)
+    until = end if until is None else min(end, until)
     state = train(state, data, c.train, until=until, order_seed=c.seeds.order, observers=[watching])
+    if until < end and state.diverged is None:
+        observe(state, data, [watching])
     row = {"epoch": state.moment.epoch, "moment": str(state.moment)} if state.diverged else watching.rows[-1]
     row = {**row, "lr": lr, "epochs": c.train.epochs}
-    if watch is not None:
-        row["validation_accuracy"] = evaluate(state.model, data.task, data.validation)["accuracy"]
-    ctx.log({**row, "seconds": time.perf_counter() - begun})
+    if scoring:
+        row["seconds/scoring"] = scoring
+    if watch is not None or c.curves:
+        looking = time.perf_counter()
+        row |= _seen(state, data, c.curves)
+        row["seconds_validation"] = time.perf_counter() - looking
+    ctx.log({**row, "seconds": time.perf_counter() - begun + scoring})
     return state
+
+
+def _seen(state: TrainState, data: Dataset, curves: bool) -> dict[str, float]:
+    """What is seen of a network at an epoch's end: accuracy on validation data, or more. Test data wait for the end."""
+    validation = evaluate(state.model, data.task, data.validation)
+    if not curves:
+        return {"validation_accuracy": validation["accuracy"]}
+    seen = {"train": evaluate(state.model, data.task, data.train), "validation": validation}
+    return {f"{part}_{name}": value for part, measured in seen.items() for name, value in measured.items()}
 
 
 def final_numbers(state: TrainState, data: Dataset) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from secateurs.studies.schema import EarlyPeriods
 from secateurs.studies.schema.common import TriggerPart
 from secateurs.studies.yaml_text import read_yaml
 from secateurs.train import Settings
-from secateurs.when import SIGNALS, TRIGGERS, At, describe, signal_of
+from secateurs.when import TRIGGERS, At
 from secateurs.when.combine import Together
 
 DEFAULT = "default"
@@ -69,30 +69,6 @@ def _read(text: str) -> Mapping[str, Any]:
     if not words or len(options) < len(words) - 1:
         return {"name": text}
     return {**parse_overrides(options, f"trigger {text!r}"), "name": words[0]}
-
-
-def signals_for(rule: Trigger, recipe: EarlyPeriods, every: bool) -> tuple[Spec, ...]:
-    """The signals to measure: the recipe's where it has them, by default options where it does not.
-
-    Args:
-        rule: needs some.
-        recipe: says with which options.
-        every: also those of the recipe that are not needed.
-
-    Raises:
-        RecipeError: when a signal that is needed does not exist, or has not one value.
-    """
-    listed = {signal_of(spec).name: spec for spec in recipe.signals}
-    by_default = {signal_of(Spec(name)).name: Spec(name) for name in SIGNALS}
-    found = dict(listed) if every else {}
-    for need in sorted(rule.needs):
-        layerwise = need in listed and listed[need].options.get("layerwise")
-        if layerwise or need not in {**by_default, **listed}:
-            known = {*by_default, *listed} - {need}
-            told = "has one value a layer, triggers read one" if layerwise else "does not exist"
-            raise RecipeError(f"trigger {describe(rule)!r}: the signal {need!r} {told}{did_you_mean(need, known)}")
-        found[need] = listed.get(need, by_default.get(need, Spec(need)))
-    return tuple(found.values())
 
 
 def with_trigger(recipe: EarlyPeriods, name: str, trigger: Spec, signals: tuple[Spec, ...]) -> EarlyPeriods:

@@ -38,7 +38,7 @@ def test_a_dense_run_without_a_result_pairs_with_nothing(make_methods) -> None:
     findings, group = group_of(dataclasses.replace(study, dense=gone))
     cell = group.cell("snip", 0.2)
     assert (cell.test.n, cell.difference.n) == (3, 2)
-    assert findings.diverged == ("dense, seed 0, after 2ep",)
+    assert findings.diverged == ("dense, seed 0, after epoch 2",)
 
 
 def test_orders_tell_apart_by_the_paired_interval(make_methods) -> None:
@@ -83,14 +83,14 @@ def test_a_density_at_which_a_run_diverged_is_not_matching(make_methods) -> None
     cell = group.cell("snip", 0.2)
     assert (cell.test.n, cell.diverged, cell.missing) == (2, (1,), ())
     assert ranges(findings, group).by["snip"] == 0.5
-    assert findings.diverged == ("snip, 80 % sparsity, at 0ep, seed 1, after 3ep",)
+    assert findings.diverged == ("snip, 80 % sparsity, at initialisation, seed 1, after epoch 3",)
 
 
 def test_what_is_missing_is_named_and_not_counted(make_methods) -> None:
     findings, group = group_of(make_methods(changed={("snip", 0.2, 1): {}}))
     cell = group.cell("snip", 0.2)
     assert (cell.test.n, cell.diverged, cell.missing) == (2, (), (1,))
-    assert findings.missing == ("snip, 80 % sparsity, at 0ep, seed 1",)
+    assert findings.missing == ("snip, 80 % sparsity, at initialisation, seed 1",)
 
 
 def test_ablations_are_paired_with_their_plain_method(make_methods) -> None:
@@ -111,7 +111,7 @@ def test_pinned_methods_stand_at_each_moment(make_methods) -> None:
     (findings,) = find_methods(dataclasses.replace(study, runs=kept))
     first, second = findings.groups
     assert [group.moment for group in (first, second)] == ["0ep", "2ep"]
-    assert first.named("synflow") == second.named("synflow") == "synflow (at 10ep)"
+    assert first.named("synflow") == second.named("synflow") == "synflow (at epoch 10)"
     assert first.named("snip") == "snip"
     assert len(findings.all_cells) == 3 * 3 * 2 + 3
     alone = dataclasses.replace(study, runs=[run for run in kept if run.method == "synflow"])
@@ -155,7 +155,7 @@ def test_collapsed_layers_are_found(make_methods) -> None:
         for run in study.runs
     ]
     (each,) = collapses(find_methods(dataclasses.replace(study, runs=runs))[0])
-    assert (each.method, each.density, each.layer, each.seeds) == ("synflow", 0.1, "block.weight", (2,))
+    assert (each.cell.method, each.cell.density, each.layer, each.seeds) == ("synflow", 0.1, "block.weight", (2,))
 
 
 def test_a_rate_that_falls_from_steady_is_a_drop(make_methods) -> None:
@@ -205,5 +205,5 @@ def test_a_mask_of_a_diverged_dense_run_is_no_mask(make_methods) -> None:
     run = MethodRun("net", "snip", 0.1, "2ep", 2.0, 0, mask={"diverged": "1ep"})
     assert (run.broke, run.facts) == ("1ep", {})
     findings = find_methods(make_methods(dense=[], runs=[run], trained=False))[0]
-    assert findings.diverged == ("snip, 90 % sparsity, at 2ep, seed 0, after 1ep",)
+    assert findings.diverged == ("snip, 90 % sparsity, at epoch 2, seed 0, after epoch 1",)
     assert result(0.5)["diverged"] is None

@@ -95,14 +95,15 @@ def test_tables_have_their_columns_and_every_digit(make_methods, tmp_path) -> No
     study = make_methods(reported=REPORTED)
     found = find_methods(study)
     for name, rows in tables(study, found).items():
-        assert rows, name
+        assert rows or name in {"costs", "units", "learning"}, name
         assert all(set(row) == set(COLUMNS[name]) for row in rows), name
     write_methods_report(study, tmp_path)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "tables" / "runs.csv").read_text())))
     assert len(rows) == len(study.dense) + len(study.runs)
     assert float(rows[3]["test_accuracy"]) == study.runs[0].summary["test_accuracy"]
     timed = [column for columns in COLUMNS.values() for column in columns if "second" in column]
-    assert timed == ["seconds", "seconds_scoring"]
+    assert {"seconds", "seconds_scoring"} <= set(timed)
+    assert all(column.startswith("seconds") for column in timed)
 
 
 def test_replication_tables_say_what_there_is(make_methods) -> None:
@@ -152,8 +153,8 @@ def test_sentences_of_one_seed_and_of_lost_runs(make_methods) -> None:
     for wanted in (
         "with one seed in common, nothing is told apart",
         "on one seed, which tells nothing apart, everywhere",
-        "1 run diverged and took no part in any mean: snip, 80 % sparsity, at 0ep, seed 0, after 3ep.",
-        "1 run without a result: random, 90 % sparsity, at 0ep, seed 0.",
+        "1 run diverged and took no part in any mean: snip, 80 % sparsity, at initialisation, seed 0, after epoch 3.",
+        "1 run without a result: random, 90 % sparsity, at initialisation, seed 0.",
         "Only 1 seed: nothing is told apart, and neither deviations nor intervals can be trusted.",
         "Pruned at initialisation: on one seed, random, snip, snip shuffled and synflow go farthest",
     ):
@@ -174,7 +175,7 @@ def test_sentences_of_two_seeds_claim_nothing(make_methods) -> None:
     assert not any(word in " ".join(said) for word in ("worse", "better"))
     console = Console(file=io.StringIO(), width=100, color_system=None)
     show_methods(study, console)
-    assert "80 %: snip 92.9, synflow 92.1, random 90.0" in plain(console.file.getvalue())
+    assert "80 % sparsity: snip 92.9, synflow 92.1, random 90.0" in plain(console.file.getvalue())
 
 
 @pytest.mark.parametrize(
@@ -212,13 +213,13 @@ def test_methods_with_a_moment_of_their_own_stand_under_no_other(make_methods) -
     study = dataclasses.replace(study, runs=late)
     said = [plain(sentence) for sentence in summary(find_methods(study)[0])]
     assert not any("synflow" in each and each.startswith("Pruned at initialisation") for each in said)
-    assert "Beside them, at a moment of their own: synflow (at 10ep) matches up to 50 %." in said
+    assert "Beside them, at a moment of their own: synflow (at epoch 10) matches up to 50 %." in said
     assert (
         "Channels emptied at 80 % sparsity, pruned at initialisation: snip 5.0 % and snip shuffled 1.0 %; "
-        "none by the others; beside them, synflow (at 10ep) 30.0 %."
+        "none by the others; beside them, synflow (at epoch 10) 30.0 %."
     ) in said
     title = "pruned at initialisation, and methods with a moment of their own"
-    assert f"Channels without any weight, {title}" in Reader(render_methods(study)).text
+    assert title not in Reader(render_methods(study)).text, "with one moment no heading repeats it"
     console = Console(file=io.StringIO(), width=100, color_system=None)
     show_methods(study, console)
     assert title in console.file.getvalue()
@@ -259,7 +260,7 @@ def test_what_is_printed(make_methods) -> None:
     study = make_methods(methods={**make_methods().methods, "unused": "nothing"})
     show_methods(study, console)
     text = plain(console.file.getvalue())
-    assert "80 %: snip 93.0 > synflow 92.1 > random 90.0" in text
+    assert "80 % sparsity: snip 93.0 > synflow 92.1 > random 90.0" in text
     assert "-3.00 (-4.00 to -2.00)" in text
     assert "snip goes farthest" in text
 

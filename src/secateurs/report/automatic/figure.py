@@ -16,7 +16,8 @@ _PANEL = (5.6, 3.0)
 def draw_automatic(result: AutomaticResult) -> Figure:
     """One panel for each signal that the trigger needs, one under the other; the training loss where it needs none.
 
-    A signal is drawn to the epoch at which the network was pruned: from there on it is not measured.
+    A curve is drawn to the epoch at which the network was pruned, and the legend says so: what comes later had no
+    part in the decision, and most signals are not measured any more.
     """
     signals = result.needs or ("loss",)
     with our_style():
@@ -27,7 +28,7 @@ def draw_automatic(result: AutomaticResult) -> Figure:
             handles = axes.plot(*result.trace(signal), color=colour, marker="o", label=panel.plain(signal_name(signal)))
             handles[0].set(markersize=4, linewidth=1.8)
             if result.pruned_epoch is not None:
-                label = f"pruned, epoch {number_of(result.pruned_epoch)}"
+                label = f"pruned, epoch {number_of(result.pruned_epoch)}: the curve ends here"
                 handles.append(axes.axvline(result.pruned_epoch, color=panel.GREY, linestyle=(0, (5, 3)), label=label))
             axes.set_ylabel(signal_name(signal), color=colour, parse_math=False)
             axes.tick_params(axis="y", colors=colour)

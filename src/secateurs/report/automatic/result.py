@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from secateurs.report.rows import number
@@ -15,6 +15,15 @@ class Layer:
 
     name: str
     weights: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Channels:
+    """One group of channels that go together, named for the first layer that makes them, and how many are kept."""
+
+    name: str
+    units: int
     kept: int
 
 
@@ -34,9 +43,16 @@ class AutomaticResult:
         summary: accuracies and losses (``test_accuracy``, ...), ``pruned`` and ``diverged``: moments, or None.
         seconds: of the whole run.
         layers: in the network's order; none when it was not pruned.
+        counted: what ``density`` is a share of where channels are removed: ``"weights"``, prunable ones, or
+            ``"channels"``.
+        channels: in the network's order; none when no channels were removed.
         saved: what the mask saves: ``bytes_dense``, ``bytes_csr``, ``density_of_all_parameters``,
-            ``multiply_adds_dense`` and ``multiply_adds_kept`` for one example.
+            ``multiply_adds_dense`` and ``multiply_adds_kept`` for one example. Of removed channels there are
+            ``bytes`` in place of ``bytes_csr``.
         provenance: recipe, command, versions and whatever else tells where the numbers are from.
+        costs: of the network and of the run, as :mod:`secateurs.report.costs` has them: ``seconds`` of training,
+            ``seconds_signals`` and ``seconds_scoring`` of these, ``training_flops``, ``emissions`` where measured, ...
+        chance: the test accuracy (a fraction) of guessing; None: not known.
     """
 
     title: str
@@ -53,8 +69,12 @@ class AutomaticResult:
     summary: Mapping[str, Any]
     seconds: float
     layers: tuple[Layer, ...] = ()
+    counted: str = "weights"
+    channels: tuple[Channels, ...] = ()
     saved: Mapping[str, float] | None = None
     provenance: Mapping[str, Any] | None = None
+    costs: Mapping[str, Any] = field(default_factory=dict)
+    chance: float | None = None
 
     @property
     def pruned(self) -> str | None:

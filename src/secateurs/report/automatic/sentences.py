@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from secateurs.report.automatic.result import AutomaticResult
+from secateurs.report.chance import against, hardly_better
+from secateurs.report.costs.measures import MEASURES, in_words
+from secateurs.report.rows import number
 from secateurs.report.words import SPACE, listed, number_of, signal_name
 
 
@@ -27,7 +30,7 @@ def decision(result: AutomaticResult) -> list[str]:
 
 def outcome(result: AutomaticResult) -> list[str]:
     """What is left, what that saves and what not, and what watching cost."""
-    said = [*_saved(result), _watching(result)]
+    said = [*_chance(result), *_saved(result), _watching(result), *_spent(result)]
     empty = [layer.name for layer in result.layers if not layer.kept]
     if empty:
         said.insert(0, f"No weight is left in {listed(empty)} (layer collapse): nothing gets through.")
@@ -36,6 +39,14 @@ def outcome(result: AutomaticResult) -> list[str]:
             "No network is kept of a run that diverged: lower train.lr, or set train.warm_up or train.clip_norm."
         )
     return said
+
+
+def _chance(result: AutomaticResult) -> list[str]:
+    accuracy = number(result.summary, "test_accuracy")
+    if accuracy is None or result.chance is None or not hardly_better(accuracy, result.chance):
+        return []
+    compared = against(accuracy, result.chance)
+    return [f"The network is hardly better than chance ({compared}): its accuracy says nothing about pruning."]
 
 
 def _diverged(result: AutomaticResult) -> str:
@@ -48,6 +59,20 @@ def _saved(result: AutomaticResult) -> list[str]:
         return []
     weights, kept = (sum(getattr(layer, what) for layer in result.layers) for what in ("weights", "kept"))
     dense, left = saved["multiply_adds_dense"], saved["multiply_adds_kept"]
+    if result.channels:
+        units, whole = (sum(getattr(each, what) for each in result.channels) for what in ("kept", "units"))
+        share = units / whole if result.counted == "channels" else kept / weights
+        return [
+            f"Asked: at most {_percent(result.density)} of the {result.counted}; left: {_percent(share)}. Channels go "
+            "as wholes, so that a little less may be left than was asked for.",
+            "Each name above stands for a group of channels that can only go together: those of the layer named, and "
+            "of each layer that is added to it or works channel by channel.",
+            f"{units:,} of {whole:,} channels and {kept:,} of {weights:,} prunable weights are left: "
+            f"{_percent(kept / weights)}, and {_percent(saved['density_of_all_parameters'])} of all parameters.",
+            f"Weights: {_bytes(saved['bytes_dense'])} dense, {_bytes(saved['bytes'])} now; gradients and the "
+            "optimiser's moments shrank alike.",
+            f"Multiply-adds per example: {_count(dense)} dense, {_count(left)} ({_percent(left / dense)}) now.",
+        ]
     if_skipped = f"{_count(left)} ({_percent(left / dense)}) if zeros are skipped"
     return [
         f"{kept:,} of {weights:,} prunable weights are left: {_percent(kept / weights)}, and "
@@ -66,6 +91,20 @@ def _watching(result: AutomaticResult) -> str:
     share = spent / result.seconds if result.seconds else 0.0
     part = f"less than {_percent(0.001)}" if share < 0.001 else _percent(share)
     return f"Watching {names} took {_seconds(spent)}, {part} of the run's {_seconds(result.seconds)}."
+
+
+def _spent(result: AutomaticResult) -> list[str]:
+    """What scoring took, and energy where it was measured."""
+    costs, said = result.costs, []
+    if result.pruned is not None and costs.get("seconds_scoring") is not None:
+        said.append(f"Finding what to prune took {_seconds(costs['seconds_scoring'])}.")
+    emissions = costs.get("emissions")
+    if emissions is not None:
+        energy, carbon = (in_words(name, MEASURES[name].value(costs)) for name in ("energy", "emissions"))
+        basis = "; ".join(emissions[name] for name in ("tool", "basis", "grid"))
+        estimate = "an estimate; " if emissions["estimated"] else ""
+        said.append(f"Energy: {energy}, {carbon} of CO2eq ({estimate}{basis}).")
+    return said
 
 
 def _seconds(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -29,8 +31,10 @@ def show_automatic(result: AutomaticResult, console: Console) -> None:
     console.print()
     for signal in result.needs or ("loss",):
         _trace(result, signal, console)
-    if result.layers:
-        console.print(_layers(result))
+    if result.channels:
+        console.print(_parts("channels of", "channels", [(c.name, c.units, c.kept) for c in result.channels]))
+    elif result.layers:
+        console.print(_parts("layer", "weights", [(each.name, each.weights, each.kept) for each in result.layers]))
     console.print(_accuracies(result))
     say(sentences.outcome(result), console)
 
@@ -42,23 +46,25 @@ def _trace(result: AutomaticResult, signal: str, console: Console) -> None:
     mark = result.pruned_epoch
     label = "" if mark is None else f"pruned, epoch {number_of(mark)}"
     width = max(_NARROWEST, min(console.width, _WIDTH) - 2)
-    console.print(Text(f"{signal_name(signal)} at the end of each epoch"))
+    until = "" if mark is None else " until it was pruned"
+    console.print(Text(f"{signal_name(signal)} at the end of each epoch{until}"))
     mark = mark if mark else None  # the untrained network has no column
     for line in plot(epochs, values, until=result.epochs, mark=mark, width=width, label=label):
         console.print(Text(f"  {line}"), no_wrap=True, crop=True)
     console.print()
 
 
-def _layers(result: AutomaticResult) -> Table:
+def _parts(of: str, what: str, rows: Sequence[tuple[str, int, int]]) -> Table:
+    """How many of what are kept, part by part, and of all."""
     table = Table(box=SIMPLE)
-    table.add_column("layer", overflow="fold")
-    for name in ("weights", "kept", "share"):
+    table.add_column(of, overflow="fold")
+    for name in (what, "kept", "share"):
         table.add_column(name, justify="right", no_wrap=True)
-    for layer in result.layers:
-        table.add_row(Text(layer.name), f"{layer.weights:,}", f"{layer.kept:,}", _share(layer.kept, layer.weights))
+    for name, there, kept in rows:
+        table.add_row(Text(name), f"{there:,}", f"{kept:,}", _share(kept, there))
     table.add_section()
-    weights, kept = sum(layer.weights for layer in result.layers), sum(layer.kept for layer in result.layers)
-    table.add_row("all", f"{weights:,}", f"{kept:,}", _share(kept, weights), style="bold")
+    there, kept = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    table.add_row("all", f"{there:,}", f"{kept:,}", _share(kept, there), style="bold")
     return table
 
 
@@ -74,5 +80,5 @@ def _accuracies(result: AutomaticResult) -> Table:
     return table
 
 
-def _share(kept: int, weights: int) -> str:
-    return f"{100 * kept / weights:.1f} %" if weights else NOTHING
+def _share(kept: int, there: int) -> str:
+    return f"{100 * kept / there:.1f} %" if there else NOTHING

@@ -6,31 +6,43 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from secateurs.report.curves import Spread
+from secateurs.report.curves import Spread, signal_curve
 from secateurs.report.methods import captions, looks, sheet, words
+from secateurs.report.methods.cells import Cell, Group
 from secateurs.report.methods.curves import at_each_density, at_each_moment, rate_drops
-from secateurs.report.methods.findings import Cell, Group, MethodFindings
+from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.methods.looks import Look
 from secateurs.report.methods.sheet import Panel
+
+WEIGHT_CHANGE, SIGNAL = "weight_change", "#A87400"
+"""EarlyCroP's signal, and its colour."""
 
 CLOSE = 0.05
 """How far below dense a close-up reaches."""
 
 
 def against_sparsity(findings: MethodFindings) -> Iterator[Panel]:
-    """A panel per moment with the plain methods; a close-up after it where failures squeeze the rest."""
+    """A panel per moment with the plain methods; a close-up after it where failures squeeze the rest.
+
+    Structured and unstructured methods have panels of their own, of one height (P1 figure 3).
+    """
     look = looks.looks_of(findings.study)
-    for group in at_each_density(findings):
-        names = [name for name in group.methods if name in findings.study.plain]
-        title = captions.moment_title(findings, group)
-        yield _panel(findings, group, names, look, title)
-        if _squeezed(findings, group, names):
-            yield _panel(findings, group, names, look, f"{title}, near dense".removeprefix(", "), close=True)
+    several = len(findings.kinds) > 1
+    for kind in findings.kinds:
+        for group in at_each_density(kind):
+            names = [name for name in group.methods if name in findings.study.plain]
+            title = captions.moment_title(kind, group)
+            panel = _panel(kind, group, names, look, title)
+            limits = sheet.limits_of(_spreads(findings, findings.study.plain)) if several else None
+            yield panel if limits is None else replace(panel, draw=partial(sheet.within, panel.draw, limits))
+            if _squeezed(kind, group, names):
+                yield _panel(kind, group, names, look, f"{title}, near dense".removeprefix(", "), close=True)
 
 
 def against_sparsity_by_family(findings: MethodFindings) -> Iterator[Panel]:
@@ -58,7 +70,8 @@ def against_moment(findings: MethodFindings) -> Iterator[Panel]:
     for density, cells in at_each_moment(findings):
         plain = {name: cells[name] for name in findings.study.plain if name in cells}
         if plain:
-            yield _moments(findings, plain, looks.looks_of(findings.study), f"{words.sparsity(density)} sparsity")
+            title = words.gone(density, findings.counted)
+            yield _moments(findings, plain, looks.looks_of(findings.study), title, density)
 
 
 def against_moment_by_family(findings: MethodFindings) -> Iterator[Panel]:
@@ -68,7 +81,7 @@ def against_moment_by_family(findings: MethodFindings) -> Iterator[Panel]:
             family = looks.family_looks(findings.study, plain)
             own = {name: cells[name] for name in findings.study.methods if name in family and name in cells}
             if len(own) > 1 and plain in own:
-                yield _moments(findings, own, family, f"{plain}, {words.sparsity(density)} sparsity")
+                yield _moments(findings, own, family, f"{plain}, {words.gone(density, findings.counted)}", density)
 
 
 def _panel(
@@ -98,7 +111,7 @@ def _draw(
             else:
                 handles.append(sheet.point(axes, places[index], spreads[0], look[name], entry))
     sheet.accuracy_axis(axes)
-    sheet.sparsity_axis(axes, group.densities)
+    sheet.sparsity_axis(axes, group.densities, counted=group.counted)
     if close and findings.dense is not None:
         top = max(_means(group, names), default=findings.dense.mean)
         axes.set_ylim(100 * (findings.dense.mean - CLOSE), 100 * max(findings.dense.mean, top) + 0.6)
@@ -116,6 +129,11 @@ def _in_family(findings: MethodFindings, name: str, names: Sequence[str]) -> str
     return "unchanged" if any(findings.study.base.get(other) == name for other in names) else None
 
 
+def _spreads(findings: MethodFindings, names: Sequence[str]) -> list[Spread]:
+    dense = [] if findings.dense is None else [findings.dense]
+    return dense + [cell.test for cell in findings.all_cells if cell.test is not None and cell.method in names]
+
+
 def _means(group: Group, names: Sequence[str]) -> list[float]:
     return [cell.test.mean for cell in group.cells if cell.test is not None and cell.method in names]
 
@@ -130,13 +148,14 @@ def _squeezed(findings: MethodFindings, group: Group, names: Sequence[str]) -> b
 
 
 def _moments(
-    findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], look: Mapping[str, Look], title: str
+    findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], look: Mapping[str, Look], title: str, density: float
 ) -> Panel:
-    return Panel(title, captions.moment_alt(findings, cells, title), partial(_draw_moments, findings, cells, look))
+    alt = captions.moment_alt(findings, cells, title)
+    return Panel(title, alt, partial(_draw_moments, findings, cells, look, density))
 
 
 def _draw_moments(
-    findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], look: Mapping[str, Look], axes: Axes
+    findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], look: Mapping[str, Look], density: float, axes: Axes
 ) -> list[Line2D]:
     handles = sheet.dense_line(axes, findings)
     drops = rate_drops(findings)
@@ -155,4 +174,29 @@ def _draw_moments(
     axes.set_xlabel("epoch of pruning")
     axes.set_xlim(-0.02 * findings.epochs, 1.02 * findings.epochs)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    return handles + _chosen(findings, density, look, axes) + _weight_change(findings, axes)
+
+
+def _chosen(findings: MethodFindings, density: float, look: Mapping[str, Look], axes: Axes) -> list[Line2D]:
+    """Where triggers told methods to prune, as stars, with a bar from the earliest to the latest (P1 figures 2, 8)."""
+    handles = []
+    for cell in findings.all_cells:
+        if cell.triggered and cell.density == density and cell.test is not None and cell.method in look:
+            height, colour = 100 * cell.test.mean, look[cell.method].colour
+            axes.hlines(height, *cell.epochs, color=colour, linewidth=1.2)
+            star: dict[str, Any] = {"color": colour, "marker": "*", "markersize": 11, "linestyle": "none"}
+            handles += axes.plot([cell.epoch], [height], label=sheet.label(f"{cell.method} (by trigger)"), **star)
     return handles
+
+
+def _weight_change(findings: MethodFindings, axes: Axes) -> list[Line2D]:
+    """EarlyCroP's signal on an axis of its own, where the dense runs logged it."""
+    found = signal_curve(findings.dense_runs, WEIGHT_CHANGE)
+    if found is None:
+        return []
+    other = axes.twinx()
+    other.spines["right"].set_color(SIGNAL)
+    other.tick_params(axis="y", colors=SIGNAL, labelsize=9)
+    other.set_ylabel("relative weight change", color=SIGNAL)
+    means = [each.mean for each in found.values]
+    return other.plot(found.epochs, means, color=SIGNAL, linestyle=(0, (1, 0.9)), linewidth=1.8, label="weight change")

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from secateurs.report.curves import Spread
-from secateurs.report.methods.findings import Cell, Group, MethodFindings
+from secateurs.report.methods.cells import Cell, Group
+from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.methods.ranges import Remaining
-from secateurs.report.methods.words import share, sparsity, when
-from secateurs.report.words import number_of, percent, plural
+from secateurs.report.methods.words import gone, share, sparsity, when
+from secateurs.report.words import listed, number_of, percent, plural
 
 
 def moment_title(findings: MethodFindings, group: Group) -> str:
-    """When the methods of a panel prune; empty in a study of one moment."""
-    return f"pruned {when(group)}" if len(findings.groups) > 1 else ""
+    """Which methods a panel is of, and when they prune; empty in a study of one kind of them and one moment."""
+    moment = f"pruned {when(group)}" if len(findings.groups) > 1 else ""
+    return ", ".join(part for part in (findings.kind, moment) if part)
 
 
 def mask_title(findings: MethodFindings, group: Group, density: float) -> str:
     """Of which masks a panel is."""
-    when = moment_title(findings, group)
-    return f"{sparsity(density)} sparsity{', ' + when if when else ''}"
+    moment = f"pruned {when(group)}" if len(findings.groups) > 1 else ""
+    return ", ".join(part for part in (findings.kind, gone(density, group.counted), moment) if part)
 
 
 def layer_name(layer: str) -> str:
@@ -34,6 +36,7 @@ def layer_name(layer: str) -> str:
 def sparsity_alt(findings: MethodFindings, group: Group, names: Sequence[str]) -> str:
     """What a panel of accuracy against sparsity shows."""
     said = f"Line chart, {findings.setting}, pruned {when(group)}: test accuracy against sparsity."
+    said = f"{findings.kind.capitalize()}: {said[0].lower()}{said[1:]}" if findings.kind else said
     return f"{said} Dense {percent(findings.dense)}." + "".join(f" {_ends(group, name)}" for name in names)
 
 
@@ -49,7 +52,7 @@ def moment_alt(findings: MethodFindings, cells: Mapping[str, Sequence[Cell]], ti
     """What a panel of accuracy against the moment shows."""
     said = f"Line chart, {findings.setting}, {title}: test accuracy against the epoch of pruning."
     for name, own in cells.items():
-        said += f" {name}: {percent(own[0].test)} at {own[0].moment}, {percent(own[-1].test)} at {own[-1].moment}."
+        said += f" {name}: {percent(own[0].test)} at {own[0].at}, {percent(own[-1].test)} at {own[-1].at}."
     return said
 
 
@@ -57,9 +60,28 @@ def layers_alt(layers: Sequence[str], series: Mapping[str, Sequence[Spread]], ti
     """What a panel of sparsity by layer shows."""
     said = f"Line chart, {title}: sparsity of each of {plural(len(layers), 'layer')}, from input to output."
     for name, values in series.items():
-        low, high = (pick(values, key=lambda each: each.mean) for pick in (min, max))
-        said += f" {name}: from {share(Spread(low.mean, None, 1))} to {share(Spread(high.mean, None, 1))}."
+        said += f" {name}: from {_ends_of(values)}."
     return said
+
+
+def learning_alt(ends: Mapping[str, tuple[float, float]], title: str) -> str:
+    """What a panel of accuracy over training shows: by method the last epoch and the accuracy (a fraction) there."""
+    said = f"Line chart, {title}: accuracy at each epoch of training."
+    for name, (epoch, accuracy) in ends.items():
+        said += f" {name}: {percent(Spread(accuracy, None, 1))} at epoch {number_of(epoch)}."
+    return said
+
+
+def units_alt(units: Sequence[str], series: Mapping[str, Sequence[Spread]], title: str) -> str:
+    """What a panel of channels removed by group shows."""
+    said = f"Line chart, {title}: share of channels removed from each of {plural(len(units), 'group')} of channels"
+    ends = (f"{name}: from {_ends_of(values)}" for name, values in series.items())
+    return f"{said}, from input to output. {'. '.join(ends)}."
+
+
+def _ends_of(values: Sequence[Spread]) -> str:
+    low, high = (pick(values, key=lambda each: each.mean) for pick in (min, max))
+    return f"{share(Spread(low.mean, None, 1))} to {share(Spread(high.mean, None, 1))}"
 
 
 def channels_alt(emptied: Mapping[str, Spread], title: str) -> str:
@@ -109,9 +131,25 @@ def moments_caption(findings: MethodFindings, drops: Sequence[float]) -> str:
     return f"{said} Dotted, upright: the learning rate of the dense run drops." if drops else said
 
 
+def learning_caption(findings: MethodFindings) -> str:
+    """Of the panels of accuracy over training."""
+    seeds = plural(len(findings.seeds), "seed")
+    over_seeds = f"mean over {seeds}, band: lowest to highest" if len(findings.seeds) > 1 else "one seed"
+    return f"Accuracy at each epoch's end ({over_seeds}). Runs that diverged are left out."
+
+
 def layers_caption(findings: MethodFindings) -> str:
     """Of the panels of sparsity by layer."""
     return f"Sparsity of each layer, from input to output ({over(findings)}).{_chosen(findings)}{_ALIKE}"
+
+
+def units_caption(findings: MethodFindings) -> str:
+    """Of the panels of channels removed by group."""
+    grouped = "Channels that must go together are one group, called by its first layer."
+    return (
+        f"Share of the channels of each group that is removed, from input to output ({over(findings)}). {grouped}"
+        f"{_chosen(findings)}{_ALIKE}"
+    )
 
 
 def channels_caption(findings: MethodFindings) -> str:
@@ -126,6 +164,13 @@ def _chosen(findings: MethodFindings) -> str:
     if findings.has_results:
         return " At the highest sparsity that a method matches; where there is none, at up to three of those tried."
     return " At up to three of the sparsities tried."
+
+
+def remaining_caption(findings: MethodFindings) -> str:
+    """Of the panel of remaining weights."""
+    levels = [name for name in findings.methods if any(run.method == name and run.levels for run in findings.runs)]
+    left = f" Not drawn: {listed(levels)}, trained anew at each of its levels." if levels else ""
+    return REMAINING + left
 
 
 REMAINING = (

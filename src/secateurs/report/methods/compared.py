@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from secateurs.report.curves import Spread
-from secateurs.report.methods.findings import Cell, Group, Interval, MethodFindings
+from secateurs.report.methods.cells import Cell, Group, Interval
+from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.rank import ranks
 from secateurs.report.regret import bootstrap_interval
 
@@ -78,10 +79,10 @@ def orders(findings: MethodFindings, group: Group, *, pinned: bool = True) -> tu
     """The order of the methods at each density, from the highest density to the lowest.
 
     Args:
-        pinned: whether methods take part that are pruned at a moment of their own.
+        pinned: whether methods take part that are pruned at a moment of their own, which no trigger chose.
     """
     study = findings.study
-    names = [name for name in group.methods if name in study.plain and (pinned or name not in study.pinned)]
+    names = [name for name in group.methods if name in study.plain and (pinned or name not in study.benchmarks)]
     found = (_order(group, names, density) for density in group.densities)
     return tuple(order for order in found if order is not None)
 
@@ -134,6 +135,7 @@ class Ablation:
     moment: str
     epoch: float
     paired: Paired
+    at: str
 
 
 def ablations(findings: MethodFindings) -> tuple[Ablation, ...]:
@@ -146,7 +148,7 @@ def ablations(findings: MethodFindings) -> tuple[Ablation, ...]:
             plain = at.get((base.get(cell.method, ""), cell.density, cell.moment))
             paired = None if plain is None else Paired.of(cell, plain)
             if plain is not None and paired is not None:
-                yield Ablation(cell.method, plain.method, cell.density, cell.moment, cell.epoch, paired)
+                yield Ablation(cell.method, plain.method, cell.density, cell.moment, cell.epoch, paired, cell.at)
 
     place = {name: index for index, name in enumerate(findings.study.methods)}
     return tuple(sorted(pairs(), key=lambda each: (place[each.variant], each.epoch, -each.density)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from secateurs.report.methods.findings import Cell, Group, MethodFindings
+from secateurs.report.methods.cells import Cell, Group
+from secateurs.report.methods.findings import MethodFindings
 
 _STEADY = 0.01
 _FALLS = 0.5

@@ -3,94 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from secateurs.report.chance import hardly_better
 from secateurs.report.curves import Spread
+from secateurs.report.methods.cells import Cell, Group, groups_of, lacks_result, moment_at
 from secateurs.report.methods.rows import MethodRun, MethodStudy
-from secateurs.report.regret import bootstrap_interval
 from secateurs.report.rows import DenseRun
+from secateurs.report.words import moment_name, number_of
 
 MATCHING = 0.002
 """A pruned network matches the dense one when it is at most this much less accurate (P2 section 5.2: full accuracy)."""
 
-BEYOND_CHANCE = 0.05
-"""Dense networks must beat guessing by this, or by half its accuracy where that is less (ten classes or more)."""
-
-_ROUNDING = 1e-9
-
-Interval = tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A method at one density and moment, over seeds. Accuracies are fractions.
-
-    ``difference``: test accuracy minus the dense network's of the same seed, ``interval`` its 95 %
-    bootstrap interval (None for fewer than two seeds). ``diverged`` and ``missing`` are seeds.
-    """
-
-    method: str
-    density: float
-    moment: str
-    epoch: float
-    runs: tuple[MethodRun, ...]
-    test: Spread | None
-    difference: Spread | None
-    interval: Interval
-    diverged: tuple[int, ...]
-    missing: tuple[int, ...]
-
-    def within(self, tolerance: float) -> bool | None:
-        """Whether the mean is at most ``tolerance`` below dense; None: no result yet. Never where a run diverged."""
-        if self.diverged:
-            return False
-        return None if self.difference is None else self.difference.mean >= -tolerance - _ROUNDING
-
-    @property
-    def accuracies(self) -> dict[int, float]:
-        """Test accuracy by seed, of those that have one."""
-        found = ((run.seed, run.accuracy("test")) for run in self.runs)
-        return {seed: accuracy for seed, accuracy in found if accuracy is not None}
-
-
-@dataclass(frozen=True)
-class Group:
-    """What is compared with each other: the methods pruned at ``moment``, and those pinned to moments of their own."""
-
-    moment: str
-    epoch: float
-    methods: tuple[str, ...]
-    cells: tuple[Cell, ...]
-
-    def cell(self, method: str, density: float) -> Cell | None:
-        """The cell of a method at a density; None where the study has none."""
-        return next((each for each in self.cells if (each.method, each.density) == (method, density)), None)
-
-    def cells_of(self, method: str) -> tuple[Cell, ...]:
-        """The cells of a method, from the highest density to the lowest."""
-        return tuple(cell for cell in self.cells if cell.method == method)
-
-    @property
-    def densities(self) -> tuple[float, ...]:
-        """The densities, from the highest to the lowest."""
-        return tuple(sorted({cell.density for cell in self.cells}, reverse=True))
-
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """The methods that are pruned at another moment, which is their own."""
-        return tuple(name for name in self.methods if any(cell.moment != self.moment for cell in self.cells_of(name)))
-
-    def named(self, method: str) -> str:
-        """A method's name, with its moment where that is its own."""
-        moment = next((cell.moment for cell in self.cells_of(method)), self.moment)
-        return method if moment == self.moment else f"{method} (at {moment})"
+KINDS = {"channels": "structured", "masks": "unstructured"}
+"""What pruning does, and what that is called (P1's tables)."""
 
 
 @dataclass(frozen=True)
 class MethodFindings:
     """What one setting shows. ``dense`` is the dense networks' test accuracy; ``groups`` are in order of their moment.
 
-    ``diverged`` and ``missing`` name runs that take no part in any mean.
+    ``diverged`` and ``missing`` name runs that take no part in any mean. ``kind`` says which methods these are, where
+    it is not all of the study: ``"structured"`` or ``"unstructured"``.
     """
 
     study: MethodStudy
@@ -103,6 +37,18 @@ class MethodFindings:
     missing: tuple[str, ...]
     dense_runs: tuple[DenseRun, ...]
     runs: tuple[MethodRun, ...]
+    kind: str = ""
+
+    @property
+    def kinds(self) -> tuple[MethodFindings, ...]:
+        """Structured and unstructured methods apart, where there are both; they are compared among themselves."""
+        there = [how for how in KINDS if any(run.how == how for run in self.runs)]
+        return tuple(self._of_kind(how) for how in there) if len(there) > 1 else (self,)
+
+    def _of_kind(self, how: str) -> MethodFindings:
+        groups = (group.of_kind(how) for group in self.groups)
+        runs = tuple(run for run in self.runs if run.how == how)
+        return replace(self, groups=tuple(group for group in groups if group.cells), runs=runs, kind=KINDS[how])
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -122,6 +68,11 @@ class MethodFindings:
         return tuple(cells.values())
 
     @property
+    def counted(self) -> str:
+        """Of what densities are shares: ``"channels"`` where that is so of all methods, else ``"weights"``."""
+        return "channels" if {run.counted for run in self.runs} == {"channels"} else "weights"
+
+    @property
     def has_results(self) -> bool:
         """Whether any masked network was trained to an end."""
         return any(cell.test is not None for cell in self.all_cells)
@@ -132,7 +83,7 @@ class MethodFindings:
         chance = self.study.chance.get(self.setting)
         if self.dense is None or chance is None:
             return False
-        return self.dense.mean <= chance + min(chance / 2, BEYOND_CHANCE)
+        return hardly_better(self.dense.mean, chance)
 
 
 def find_methods(study: MethodStudy) -> tuple[MethodFindings, ...]:
@@ -150,71 +101,41 @@ def _findings(study: MethodStudy, setting: str) -> MethodFindings:
         epochs=max((run.epochs for run in dense), default=0),
         seeds=tuple(sorted({*roots, *(run.seed for run in runs)})),
         dense=Spread.of(roots.values()),
-        groups=tuple(_groups(study, runs, roots)),
-        diverged=tuple(_diverged(dense, runs)),
+        groups=tuple(groups_of(study, runs, roots)),
+        diverged=tuple(_diverged(study, setting, dense, runs)),
         missing=tuple(_missing(study, dense, runs)),
         dense_runs=tuple(dense),
         runs=tuple(runs),
     )
 
 
-def _groups(study: MethodStudy, runs: Sequence[MethodRun], dense: dict[int, float | None]) -> Iterator[Group]:
-    pinned = [run for run in runs if run.method in study.pinned]
-    moving = [run for run in runs if run.method not in study.pinned]
-    for epoch, moment in sorted({(run.epoch, run.moment) for run in moving or pinned}):
-        here = [run for run in runs if run.moment == moment]
-        here += [run for run in pinned if run.moment != moment] if moving else []
-        methods = tuple(name for name in study.methods if any(run.method == name for run in here))
-        yield Group(moment, epoch, methods, tuple(_cells(methods, here, dense, study.trained)))
-
-
-def _cells(
-    methods: Sequence[str], runs: Sequence[MethodRun], dense: dict[int, float | None], trained: bool
-) -> Iterator[Cell]:
-    for method in methods:
-        own = [run for run in runs if run.method == method]
-        for density in sorted({run.density for run in own}, reverse=True):
-            yield _cell(
-                sorted((run for run in own if run.density == density), key=lambda run: run.seed), dense, trained
-            )
-
-
-def _cell(runs: Sequence[MethodRun], dense: dict[int, float | None], trained: bool) -> Cell:
-    pairs = [(run.accuracy("test"), dense.get(run.seed)) for run in runs]
-    differences = [own - top for own, top in pairs if own is not None and top is not None]
-    first = runs[0]
-    return Cell(
-        method=first.method,
-        density=first.density,
-        moment=first.moment,
-        epoch=first.epoch,
-        runs=tuple(runs),
-        test=Spread.of(own for own, _ in pairs),
-        difference=Spread.of(differences),
-        interval=bootstrap_interval(differences),
-        diverged=tuple(run.seed for run in runs if run.broke is not None),
-        missing=tuple(run.seed for run in runs if lacks_result(run, trained)),
+def _diverged(study: MethodStudy, setting: str, dense: Sequence[DenseRun], runs: Sequence[MethodRun]) -> Iterator[str]:
+    yield from (
+        f"dense, seed {run.seed}, after {moment_name(run.diverged)}" for run in dense if run.diverged is not None
     )
-
-
-def lacks_result(run: MethodRun, trained: bool) -> bool:
-    """Whether a run neither diverged nor has what was asked for: its job failed or has not run yet."""
-    if run.broke is not None:
-        return False
-    return run.accuracy("test") is None if trained else not run.mask
-
-
-def _diverged(dense: Sequence[DenseRun], runs: Sequence[MethodRun]) -> Iterator[str]:
-    yield from (f"dense, seed {run.seed}, after {run.diverged}" for run in dense if run.diverged is not None)
-    yield from (f"{_name(run)}, after {run.broke}" for run in runs if run.broke is not None)
+    yield from (f"{_name(study, run)}, after {moment_name(run.broke)}" for run in runs if run.broke is not None)
+    for each in study.never:
+        if each.setting == setting and each.diverged is not None:
+            where = f"{each.method}, {_sparsity(each.density)}, seed {each.seed}"
+            yield f"{where}, before its trigger was asked, after {moment_name(each.diverged)}"
 
 
 def _missing(study: MethodStudy, dense: Sequence[DenseRun], runs: Sequence[MethodRun]) -> Iterator[str]:
     for root in dense:
         if root.diverged is None and root.accuracy("test") is None:
             yield f"dense, seed {root.seed}"
-    yield from (_name(run) for run in runs if lacks_result(run, study.trained))
+    yield from (_name(study, run) for run in runs if lacks_result(run, study.trained))
 
 
-def _name(run: MethodRun) -> str:
-    return f"{run.method}, {100 * (1 - run.density):.4g} % sparsity, at {run.moment}, seed {run.seed}"
+def _name(study: MethodStudy, run: MethodRun) -> str:
+    if len(run.stages) > 1:
+        when = f"in rounds, epochs {number_of(run.stages[0][0])} to {number_of(run.stages[-1][0])}"
+    elif run.stages or run.method in study.triggered:
+        when = f"at epoch {number_of(run.stages[0][0] if run.stages else run.epoch)}"
+    else:
+        when = f"at {moment_at(run.moment, run.epoch)}"
+    return f"{run.method}, {_sparsity(run.density, run.counted)}, {when}, seed {run.seed}"
+
+
+def _sparsity(density: float, counted: str = "weights") -> str:
+    return f"{100 * (1 - density):.4g} % {'of the channels removed' if counted == 'channels' else 'sparsity'}"

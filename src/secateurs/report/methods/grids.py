@@ -6,26 +6,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from secateurs.report.methods import masks, words
+from secateurs.report.methods.cells import Group
 from secateurs.report.methods.compared import Order, mean_ranks, orders, rank_of
-from secateurs.report.methods.findings import Group, MethodFindings
+from secateurs.report.methods.findings import MethodFindings
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: ``when`` it is of (empty where columns say it), what the columns are, and a row per method."""
+    """A table: ``when`` it is of (empty where columns say it), what the columns are, and a row per method.
+
+    ``kind``: of which methods, where that is not all. ``what``: what the columns are.
+    """
 
     when: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
-
-    @property
-    def what(self) -> str:
-        """What the columns are."""
-        return "sparsity" if self.when else "moment of pruning"
+    kind: str = ""
+    what: str = "sparsity"
 
 
 def ranks(findings: MethodFindings) -> Iterator[Grid]:
-    """Rank of each method, with its mean rank in the first column, best first."""
+    """Rank of each method, with its mean rank in the first column, best first; a table for each kind."""
+    for kind in findings.kinds if not findings.at_chance else ():
+        yield from _ranks(kind)
+
+
+def _ranks(findings: MethodFindings) -> Iterator[Grid]:
     for place, spots in _split(findings):
         found = [(spot, order) for spot in spots if (order := _order(findings, *spot)) is not None]
         judged = [order for _, order in found]
@@ -36,7 +42,7 @@ def ranks(findings: MethodFindings) -> Iterator[Grid]:
             several = f"{mean.mean:.2f}" + (f" (of {mean.n})" if mean.n < len(judged) else "")
             rows.append((found[0][0][0].named(name), (several, *(words.rank(rank_of(each, name)) for each in judged))))
         columns = ("mean rank", *(_title(place, spot) for spot, _ in found))
-        yield Grid(place, columns, tuple(rows))
+        yield Grid(_when(findings, place), columns, tuple(rows), findings.kind, _what(findings, place))
 
 
 def emptied(findings: MethodFindings) -> Iterator[Grid]:
@@ -49,7 +55,8 @@ def emptied(findings: MethodFindings) -> Iterator[Grid]:
             if any(share is not None for share in shares):
                 rows.append((spots[0][0].named(name), tuple(words.share(share) for share in shares)))
         if rows:
-            yield Grid(place, tuple(_title(place, spot) for spot in spots), tuple(rows))
+            columns = tuple(_title(place, spot) for spot in spots)
+            yield Grid(_when(findings, place), columns, tuple(rows), what=_what(findings, place))
 
 
 def _split(findings: MethodFindings) -> list[tuple[str, list[tuple[Group, float]]]]:
@@ -61,7 +68,18 @@ def _split(findings: MethodFindings) -> list[tuple[str, list[tuple[Group, float]
 
 def _title(place: str, spot: tuple[Group, float]) -> str:
     group, density = spot
-    return words.sparsity(density) if place else group.moment
+    return words.sparsity(density) if place else words.when(group).removeprefix("at ")
+
+
+def _when(findings: MethodFindings, place: str) -> str:
+    """When it was pruned, where there is more than one moment."""
+    return place if len(findings.groups) > 1 else ""
+
+
+def _what(findings: MethodFindings, place: str) -> str:
+    if not place:
+        return "moment of pruning"
+    return "channels removed" if findings.counted == "channels" else "sparsity"
 
 
 def _order(findings: MethodFindings, group: Group, density: float) -> Order | None:

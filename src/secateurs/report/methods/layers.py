@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 
 from matplotlib.axes import Axes
@@ -11,7 +11,8 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from secateurs.report.curves import Spread
 from secateurs.report.methods import captions, looks, masks, sheet
-from secateurs.report.methods.findings import Cell, Group, MethodFindings
+from secateurs.report.methods.cells import Cell, Group
+from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.methods.sheet import Panel
 
 NAMED = 26
@@ -19,36 +20,62 @@ NAMED = 26
 
 Series = Mapping[str, Sequence[Spread]]
 
+ALIKE = 4
+"""So many methods that share a line are named."""
+
 
 def by_layer(findings: MethodFindings) -> Iterator[Panel]:
     """A panel per moment and density: sparsity of each layer, from input to output."""
     layers = masks.layers_of(findings)
-    for group, density in _places(findings):
+    for kind, group, density in _places(findings):
         found = {cell.method: masks.layer_sparsities(cell, layers) for cell in _cells(group, density)}
         series = {name: each.sparsities for name, each in found.items() if each is not None}
         if series:
-            title = captions.mask_title(findings, group, density)
+            title = captions.mask_title(kind, group, density)
             alt = captions.layers_alt(layers, series, title)
             yield Panel(title, alt, partial(_draw_layers, findings, group, layers, _told_once(series)))
 
 
+def by_unit(findings: MethodFindings) -> Iterator[Panel]:
+    """A panel per moment and density: share of the channels of each group that is removed (P3 figures 16 to 20)."""
+    names = masks.groups_of_units(findings)
+    for kind, group, density in _places(findings):
+        found = {cell.method: masks.removed_units(cell) for cell in _cells(group, density)}
+        series = {name: [each[unit] for unit in names] for name, each in found.items() if set(names) <= set(each)}
+        if names and series:
+            title = captions.mask_title(kind, group, density)
+            alt = captions.units_alt(names, series, title)
+            draw = partial(_draw_layers, findings, group, names, _told_once(series))
+            yield Panel(title, alt, partial(_of_units, draw))
+
+
+def _of_units(draw: Callable[[Axes], list[Line2D]], axes: Axes) -> list[Line2D]:
+    handles = draw(axes)
+    axes.set_ylabel("channels removed (%)")
+    axes.set_ylim(bottom=-2)
+    if axes.get_xlabel():
+        axes.set_xlabel("group of channels, from input to output")
+    return handles
+
+
 def by_channel(findings: MethodFindings) -> Iterator[Panel]:
     """A panel per moment and density: share of channels with at least so much sparsity."""
-    for group, density in _places(findings):
+    for kind, group, density in _places(findings):
         cells = _cells(group, density)
         series = {cell.method: shares for cell in cells if (shares := masks.channel_shares(cell))}
         if series:
-            title = captions.mask_title(findings, group, density)
+            title = captions.mask_title(kind, group, density)
             alt = captions.channels_alt({name: shares[-1] for name, shares in series.items()}, title)
             yield Panel(title, alt, partial(_draw_channels, findings, group, _told_once(series)))
 
 
-def _places(findings: MethodFindings) -> Iterator[tuple[Group, float]]:
-    """The first and the last moment, each at the densities at which masks are drawn."""
-    ends = findings.groups if len(findings.groups) < 2 else (findings.groups[0], findings.groups[-1])
-    for group in ends:
-        for density in masks.shown_densities(findings, group):
-            yield group, density
+def _places(findings: MethodFindings) -> Iterator[tuple[MethodFindings, Group, float]]:
+    """Of each kind the first and the last moment, each at the densities at which masks are drawn."""
+    for kind in findings.kinds:
+        ends = kind.groups if len(kind.groups) < 2 else (kind.groups[0], kind.groups[-1])
+        for group in ends:
+            for density in masks.shown_densities(kind, group):
+                yield kind, group, density
 
 
 def _cells(group: Group, density: float) -> list[Cell]:
@@ -64,8 +91,9 @@ def _told_once(series: Series) -> dict[tuple[str, ...], Sequence[Spread]]:
 
 
 def _entry(group: Group, names: Sequence[str]) -> str:
-    others = len(names) - 1
-    return group.named(names[0]) + (f" (and {others} alike)" if others else "")
+    more = len(names) - ALIKE
+    shown = [group.named(name) for name in (names if more < 1 else names[:ALIKE])]
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _draw_layers(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from secateurs.report.curves import Spread
-from secateurs.report.methods.findings import Cell, Group, MethodFindings
+from secateurs.report.methods.cells import Cell, Group
+from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.methods.ranges import ranges
 from secateurs.report.rows import number
 
@@ -38,7 +39,12 @@ def layer_sparsities(cell: Cell, layers: tuple[str, ...]) -> LayerSparsities | N
 
 
 def channel_shares(cell: Cell) -> tuple[Spread, ...]:
-    """Share of channels with a sparsity of at least s %, for s = 0..100 (P2 figure 5-6); empty when not known."""
+    """Share of channels with a sparsity of at least s %, for s = 0..100 (P2 figure 5-6).
+
+    Empty when not known, and where channels are what is removed.
+    """
+    if cell.how == "channels":
+        return ()
     of = [shares for run in cell.runs if (shares := run.facts.get("unit_sparsity"))]
     if not of:
         return ()
@@ -47,18 +53,32 @@ def channel_shares(cell: Cell) -> tuple[Spread, ...]:
 
 
 def emptied(cell: Cell) -> Spread | None:
-    """Share of channels without any weight left."""
+    """Share of channels without any weight left; None where channels are what is removed."""
+    if cell.how == "channels":
+        return None
     return Spread.of(number(run.facts, "emptied") for run in cell.runs)
+
+
+def groups_of_units(findings: MethodFindings) -> tuple[str, ...]:
+    """The groups of channels from input to output, in the order of the layers that they are called by."""
+    known: dict[str, object] = next((run.facts["units"] for run in findings.runs if "units" in run.facts), {})
+    layers = [layer.removesuffix(".weight") for layer in layers_of(findings)]
+    return tuple(sorted(known, key=lambda name: layers.index(name) if name in layers else len(layers)))
+
+
+def removed_units(cell: Cell) -> dict[str, Spread]:
+    """Share of the channels of each group that is removed, by the group's name; empty where channels stay."""
+    of = [run.facts.get("units", {}) for run in cell.runs]
+    names = dict.fromkeys(name for each in of for name in each)
+    spreads = {name: Spread.of(1 - each[name][0] / each[name][1] for each in of if name in each) for name in names}
+    return {name: spread for name, spread in spreads.items() if spread is not None}
 
 
 @dataclass(frozen=True)
 class Collapse:
     """A layer without any weight left."""
 
-    method: str
-    density: float
-    moment: str
-    epoch: float
+    cell: Cell
     layer: str
     seeds: tuple[int, ...]
 
@@ -71,7 +91,7 @@ def collapses(findings: MethodFindings) -> Iterator[Collapse]:
             for layer in run.facts.get("empty_layers", ()):
                 seeds.setdefault(layer, []).append(run.seed)
         for layer, on in seeds.items():
-            yield Collapse(cell.method, cell.density, cell.moment, cell.epoch, layer, tuple(on))
+            yield Collapse(cell, layer, tuple(on))
 
 
 def shown_densities(findings: MethodFindings, group: Group) -> tuple[float, ...]:

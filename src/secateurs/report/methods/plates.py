@@ -14,7 +14,8 @@ from secateurs.report.methods.accuracy import (
 )
 from secateurs.report.methods.curves import rate_drops
 from secateurs.report.methods.findings import MethodFindings
-from secateurs.report.methods.layers import by_channel, by_layer
+from secateurs.report.methods.layers import by_channel, by_layer, by_unit
+from secateurs.report.methods.learning import over_epochs
 from secateurs.report.methods.sheet import Panel
 from secateurs.report.methods.training import over_training
 
@@ -28,6 +29,11 @@ class Drawn:
     panels: tuple[Panel, ...]
     caption: str
 
+    @property
+    def columns(self) -> int | None:
+        """How many panels stand side by side in the PNG; None: as many as there is room for."""
+        return 2 if self.name == "learning" else None
+
 
 def drawn(findings: MethodFindings) -> Iterator[Drawn]:
     """The figures that there is something for."""
@@ -37,8 +43,10 @@ def drawn(findings: MethodFindings) -> Iterator[Drawn]:
         ("changes", "Each method and its changes", against_sparsity_by_family, captions.family_caption(findings)),
         ("moments", "Accuracy against the moment of pruning", against_moment, moments),
         ("moments-changes", "Each method and its changes, against the moment", against_moment_by_family, moments),
-        ("remaining", "Weights remaining during training", over_training, captions.REMAINING),
+        ("remaining", "Weights remaining during training", over_training, captions.remaining_caption(findings)),
+        ("learning", "Accuracy during training", over_epochs, captions.learning_caption(findings)),
         ("layers", "Sparsity by layer", by_layer, captions.layers_caption(findings)),
+        ("units", "Channels removed by group", by_unit, captions.units_caption(findings)),
         ("channels", "Sparsity by channel", by_channel, captions.channels_caption(findings)),
     )
     for name, heading, panels_of, caption in every:

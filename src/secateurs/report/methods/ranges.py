@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from secateurs.report.methods.findings import MATCHING, Cell, Group, MethodFindings
+from secateurs.report.curves import Spread
+from secateurs.report.methods.cells import Cell, Group
+from secateurs.report.methods.findings import MATCHING, MethodFindings
+from secateurs.report.rows import number
 
 NEAR = 0.01
 """P2 figure 5-1: methods that reach accuracy within one percentage point of the dense network."""
@@ -60,19 +63,22 @@ def ranges(findings: MethodFindings, group: Group) -> Ranges:
 
 @dataclass(frozen=True)
 class Remaining:
-    """The weights that remain at each step of one method's training: all of them to ``epoch``, ``density`` then.
+    """The weights that remain at each step of one method's training: all of them to ``epoch``, ``density`` in the end.
 
-    ``area``: under this curve, in epochs of the dense network. ``whole``: with the dense training that
-    went on to find a mask which is laid on earlier weights; the same where the mask was found there.
+    ``area``: under this curve, in epochs of the dense network. ``whole``: with the training that went on
+    to find a mask which is laid on earlier weights; the same where the mask was found there. ``stages``: from
+    which epoch on how much is left, the last one's being ``density``.
     """
 
     method: str
     density: float
     moment: str
+    at: str
     epoch: float
     epochs_after: float
     area: float
     whole: float
+    stages: tuple[tuple[float, float], ...]
 
     @property
     def end(self) -> float:
@@ -86,18 +92,31 @@ class Remaining:
 
 
 def remaining(cell: Cell) -> Remaining | None:
-    """The curve of a cell; None when it is not known how long its networks were trained."""
-    first = cell.runs[0]
-    if first.epochs_after is None:
+    """The curve of a cell, its epochs means over seeds.
+
+    None when it is not known how long its networks were trained, or how many weights were left between rounds.
+    """
+    first, after = cell.runs[0], Spread.of(run.epochs_after for run in cell.runs)
+    by_channels = first.counted == "channels"
+    if after is None or (by_channels and (cell.weight_sparsity is None or len(first.stages) > 1)):
         return None
-    sparse = cell.density * first.epochs_after
-    scored = cell.epoch if first.scored_epoch is None else max(cell.epoch, first.scored_epoch)
-    place = (cell.method, cell.density, cell.moment, cell.epoch)
-    return Remaining(*place, first.epochs_after, cell.epoch + sparse, scored + sparse)
+    kept = 1 - cell.weight_sparsity.mean if by_channels and cell.weight_sparsity else cell.density
+    begun = first.stages[0][0] if first.stages else cell.epoch
+    stages = tuple(first.stages) if len(first.stages) > 1 else ((begun, kept),)
+    end = cell.epoch + after.mean
+    ends = [*(epoch for epoch, _ in stages[1:]), end]
+    sparse = sum(left * (end - epoch) for (epoch, left), end in zip(stages, ends, strict=True))
+    scored = begun if first.scored_epoch is None else max(begun, first.scored_epoch)
+    area, whole = begun + sparse, scored + sparse
+    trained = [number(run.costs, "density_area") for run in cell.runs]
+    if whole > area and (known := Spread.of(trained)) is not None and None not in trained:
+        whole = known.mean  # what was trained in between, when the mask was found in several levels, counts as well
+    place = (cell.method, cell.density, cell.moment, cell.at, begun)
+    return Remaining(*place, end - begun, area, whole, stages)
 
 
 def cheapest(findings: MethodFindings) -> tuple[Remaining, ...]:
-    """Of each method within one point of dense, the moment and density of the least area; least area first."""
+    """Of each method within one point of dense, the moment and density of least area, least first; none at chance."""
 
     def near() -> Iterator[Remaining]:
         for name in findings.methods:
@@ -106,4 +125,4 @@ def cheapest(findings: MethodFindings) -> tuple[Remaining, ...]:
             if curves:
                 yield min(curves, key=lambda curve: (curve.area, curve.epoch))
 
-    return tuple(sorted(near(), key=lambda curve: curve.area))
+    return () if findings.at_chance else tuple(sorted(near(), key=lambda curve: curve.area))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from secateurs.report.curves import Spread
-from secateurs.report.methods.findings import Cell, MethodFindings
+from secateurs.report.methods.cells import Cell
+from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.methods.rows import MethodStudy, ReportedResult
 
 

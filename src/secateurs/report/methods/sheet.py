@@ -142,7 +142,7 @@ def rules(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def sparsity_axis(axes: Axes, densities: Sequence[float]) -> None:
+def sparsity_axis(axes: Axes, densities: Sequence[float], *, counted: str = "weights") -> None:
     """Sparsity from left to right on a scale that is logarithmic in density, marked where something was tried."""
     axes.set_xscale("log")
     high, low = max(densities), min(densities)
@@ -154,7 +154,7 @@ def sparsity_axis(axes: Axes, densities: Sequence[float]) -> None:
     axes.xaxis.set_major_formatter(FixedFormatter(texts))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.tick_params(axis="x", labelsize=9)
-    axes.set_xlabel("sparsity (%)")
+    axes.set_xlabel("channels removed (%)" if counted == "channels" else "sparsity (%)")
 
 
 def spaced(places: Sequence[float], least: float) -> list[int]:

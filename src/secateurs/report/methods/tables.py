@@ -5,13 +5,16 @@ Whatever depends on the clock stands in columns that begin with ``seconds``. Acc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from secateurs.report.costs import COST_COLUMNS, cost_columns
 from secateurs.report.curves import Spread
 from secateurs.report.methods import masks
+from secateurs.report.methods.cells import Cell, Group, Interval, sparsity_of
 from secateurs.report.methods.compared import ablations, mean_ranks, orders
-from secateurs.report.methods.findings import Cell, Interval, MethodFindings
+from secateurs.report.methods.courses import PARTS, course
+from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.methods.ranges import cheapest, ranges
 from secateurs.report.methods.replication import replications
 from secateurs.report.methods.rows import MethodStudy
@@ -23,21 +26,28 @@ _CELL = ("setting", "method", "density", "moment", "epoch")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "runs": (
-        *(*_CELL, "seed", "test_accuracy", "validation_accuracy", "train_accuracy", "emptied", "empty_layers"),
-        *("diverged", "seconds", "seconds_scoring"),
+        *(*_CELL, "seed", "how", "test_accuracy", "validation_accuracy", "train_accuracy", "weight_sparsity"),
+        *("node_sparsity", "emptied", "empty_layers", "at_bound", "diverged", "seconds", "seconds_scoring"),
     ),
     "accuracy": (
-        *(*_CELL, "seeds", "test_mean", "test_sd"),
+        *(*_CELL, "first_epoch", "last_epoch", "how", "seeds", "test_mean", "test_sd"),
+        *("weight_sparsity_mean", "weight_sparsity_sd", "node_sparsity_mean", "node_sparsity_sd"),
         *("difference_mean", "difference_sd", "difference_low", "difference_high", "diverged", "missing"),
     ),
-    "order": ("setting", "moment", "density", "place", "method", "mean", "rank", "told_apart_from_next", "seeds"),
-    "ranks": ("setting", "moment", "method", "rank_mean", "rank_sd", "densities"),
-    "ranges": ("setting", "moment", "method", "lowest_matching_density", "highest_matching_sparsity"),
+    "order": (
+        *("setting", "kind", "moment", "density", "place", "method", "mean", "rank", "told_apart_from_next"),
+        "seeds",
+    ),
+    "ranks": ("setting", "kind", "moment", "method", "rank_mean", "rank_sd", "densities"),
+    "ranges": ("setting", "kind", "moment", "method", "lowest_matching_density", "highest_matching_sparsity"),
     "ablations": (
         *("setting", "variant", "plain", "density", "moment", "epoch", "seeds"),
         *("difference_mean", "difference_sd", "difference_low", "difference_high"),
     ),
     "layers": (*_CELL, "place", "layer", "seeds", "sparsity_mean", "sparsity_sd"),
+    "costs": (*_CELL, "seed", "how", *COST_COLUMNS),
+    "units": (*_CELL, "place", "group", "seeds", "removed_mean", "removed_sd"),
+    "learning": (*_CELL, "part", "epoch_of_training", "accuracy_mean", "accuracy_lowest", "accuracy_highest"),
     "channels": (*_CELL, "at_least", "seeds", "share_mean", "share_sd"),
     "emptied": (*_CELL, "seeds", "emptied_mean", "emptied_sd"),
     "remaining": (*_CELL, "epochs_after", "area", "area_with_finding", "share_of_dense"),
@@ -51,14 +61,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 def tables(study: MethodStudy, found: Sequence[MethodFindings]) -> dict[str, list[Row]]:
     """All tables of a study of methods by name."""
+    kinds = [kind for each in found for kind in each.kinds]
     return {
         "runs": _runs(study),
         "accuracy": [_accuracy(each, cell) for each in found for cell in each.all_cells],
-        "order": [row for each in found for row in _orders(each)],
-        "ranks": [row for each in found for row in _ranks(each)],
-        "ranges": [row for each in found for row in _ranges(each)],
+        "order": [row for each in kinds for row in _orders(each)],
+        "ranks": [row for each in kinds for row in _ranks(each)],
+        "ranges": [row for each in kinds for row in _ranges(each)],
         "ablations": [row for each in found for row in _ablations(each)],
         "layers": [row for each in found for cell in each.all_cells for row in _layers(each, cell)],
+        "costs": list(_costs(study)),
+        "units": [row for each in found for cell in each.all_cells for row in _units(each, cell)],
+        "learning": [row for each in found for cell in each.all_cells for row in _learning(each, cell)],
         "channels": [row for each in found for cell in each.all_cells for row in _channels(each, cell)],
         "emptied": [
             {**_where(each, cell), "seeds": spread.n, **_two("emptied", spread)}
@@ -101,11 +115,15 @@ def _runs(study: MethodStudy) -> list[Row]:
     rows: list[Row] = []
     for root in study.dense:
         place: Row = {"method": "dense", "density": 1.0, "moment": None, "epoch": None, "seed": root.seed}
-        rest: Row = {"emptied": None, "empty_layers": None, "diverged": root.diverged, "seconds_scoring": None}
-        rows.append({"setting": root.setting, **place, **{name: number(root.summary, name) for name in names}, **rest})
+        rest: Row = {**dict.fromkeys(COLUMNS["runs"]), "diverged": root.diverged}
+        rows.append({**rest, "setting": root.setting, **place, **{name: number(root.summary, name) for name in names}})
     for run in study.runs:
         place = {"method": run.method, "density": run.density, "moment": run.moment, "epoch": run.epoch}
-        rest = {"seed": run.seed, "emptied": number(run.facts, "emptied"), "diverged": run.broke}
+        rest = {"seed": run.seed, "how": run.how, "diverged": run.broke}
+        rest["emptied"] = number(run.facts, "emptied") if run.how == "masks" else None
+        rest["weight_sparsity"] = sparsity_of(run.facts, "density")
+        rest["node_sparsity"] = sparsity_of(run.facts, "node_density")
+        rest["at_bound"] = run.at_bound
         rest["empty_layers"] = " ".join(run.facts.get("empty_layers", ()))
         clock: Row = {"seconds_scoring": number(run.mask, "seconds/scoring")}
         results: Row = {name: number(run.summary, name) for name in names}
@@ -113,9 +131,24 @@ def _runs(study: MethodStudy) -> list[Row]:
     return rows
 
 
+def _costs(study: MethodStudy) -> Iterator[Row]:
+    for root in study.dense:
+        if told := root.summary.get("costs"):
+            place: Row = {"method": "dense", "density": 1.0, "moment": None, "epoch": None, "how": None}
+            yield {"setting": root.setting, **place, "seed": root.seed, **cost_columns(told)}
+    for run in study.runs:
+        if run.costs:
+            place = {"method": run.method, "density": run.density, "moment": run.moment, "epoch": run.epoch}
+            yield {"setting": run.setting, **place, "seed": run.seed, "how": run.how, **cost_columns(run.costs)}
+
+
 def _accuracy(findings: MethodFindings, cell: Cell) -> Row:
     return {
         **_where(findings, cell),
+        **dict(zip(("first_epoch", "last_epoch"), cell.epochs, strict=True)),
+        "how": cell.how,
+        **_two("weight_sparsity", cell.weight_sparsity),
+        **_two("node_sparsity", cell.node_sparsity),
         "seeds": 0 if cell.test is None else cell.test.n,
         **_two("test", cell.test),
         **_two("difference", cell.difference),
@@ -133,13 +166,17 @@ def _orders(findings: MethodFindings) -> list[Row]:
             for place, name in enumerate(order.methods):
                 row: Row = {"density": order.density, "place": place + 1, "method": name, "mean": order.means[place]}
                 row |= {"rank": order.ranks[place], "told_apart_from_next": apart[place], "seeds": order.seeds}
-                rows.append({"setting": findings.setting, "moment": group.moment, **row})
+                rows.append({**_among(findings, group), **row})
     return rows
+
+
+def _among(findings: MethodFindings, group: Group) -> Row:
+    return {"setting": findings.setting, "kind": findings.kind, "moment": group.moment}
 
 
 def _ranks(findings: MethodFindings) -> list[Row]:
     return [
-        {"setting": findings.setting, "moment": group.moment, "method": name, **_two("rank", each), "densities": each.n}
+        {**_among(findings, group), "method": name, **_two("rank", each), "densities": each.n}
         for group in findings.groups
         for name, each in mean_ranks(orders(findings, group)).items()
     ]
@@ -151,7 +188,7 @@ def _ranges(findings: MethodFindings) -> list[Row]:
         for name, density in ranges(findings, group).by.items():
             sparsity = None if density is None else 1 - density
             row: Row = {"method": name, "lowest_matching_density": density, "highest_matching_sparsity": sparsity}
-            rows.append({"setting": findings.setting, "moment": group.moment, **row})
+            rows.append({**_among(findings, group), **row})
     return rows
 
 
@@ -174,6 +211,25 @@ def _layers(findings: MethodFindings, cell: Cell) -> list[Row]:
     return [
         {**_where(findings, cell), "place": place, "layer": layer, "seeds": each.n, **_two("sparsity", each)}
         for place, (layer, each) in enumerate(zip(found.layers, found.sparsities, strict=True), start=1)
+    ]
+
+
+def _units(findings: MethodFindings, cell: Cell) -> list[Row]:
+    found = masks.removed_units(cell)
+    known = [(name, found[name]) for name in masks.groups_of_units(findings) if name in found]
+    return [
+        {**_where(findings, cell), "place": place, "group": name, "seeds": each.n, **_two("removed", each)}
+        for place, (name, each) in enumerate(known, start=1)
+    ]
+
+
+def _learning(findings: MethodFindings, cell: Cell) -> list[Row]:
+    found = {part: each for part in PARTS if (each := course(cell, part)) is not None}
+    columns = ("epoch_of_training", "accuracy_mean", "accuracy_lowest", "accuracy_highest")
+    return [
+        {**_where(findings, cell), "part": part, **dict(zip(columns, values, strict=True))}
+        for part, each in found.items()
+        for values in zip(each.epochs, each.means, each.lows, each.highs, strict=True)
     ]
 
 

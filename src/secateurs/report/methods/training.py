@@ -17,7 +17,8 @@ from secateurs.report.methods.sheet import Panel
 
 def over_training(findings: MethodFindings) -> tuple[Panel, ...]:
     """The panel of a setting; none where no method comes that near."""
-    curves = cheapest(findings)
+    levels = {run.method for run in findings.runs if run.levels}  # one step would not be what became of their weights
+    curves = tuple(each for each in cheapest(findings) if each.method not in levels)
     if not curves:
         return ()
     alt = captions.remaining_alt(curves)
@@ -28,14 +29,13 @@ def _draw(findings: MethodFindings, curves: Sequence[Remaining], axes: Axes) -> 
     look, handles = looks.looks_of(findings.study), []
     alike: dict[tuple[object, ...], list[Remaining]] = {}
     for each in curves:  # what lies on top of each other is one line
-        alike.setdefault((each.epoch, each.density, each.end, each.retroactive), []).append(each)
+        alike.setdefault((each.stages, each.end, each.retroactive), []).append(each)
     for each, *others in alike.values():
         names = ", ".join([each.method, *(other.method for other in others)])
         style = {"linestyle": (0, (4, 2)) if each.retroactive else "-"}
         line = look[each.method].line(panel.plain(panel.wrapped(names, 44))) | style
-        x = [0.0, each.epoch, each.epoch, each.end]
-        y = [100.0, 100.0, 100 * each.density, 100 * each.density]
-        axes.plot(x, y, **(line | {"markevery": [2, 3]}))
+        x, y = _stairs(each)
+        axes.plot(x, y, **(line | {"markevery": [len(x) - 2, len(x) - 1]}))
         handles.append(Line2D([], [], **line))
     axes.set_xlabel("epoch of training")
     axes.set_ylabel("weights remaining (%)")
@@ -43,3 +43,11 @@ def _draw(findings: MethodFindings, curves: Sequence[Remaining], axes: Axes) -> 
     axes.set_ylim(0, 103)
     sheet.rules(axes)
     return handles
+
+
+def _stairs(each: Remaining) -> tuple[list[float], list[float]]:
+    """The corners of a curve of weights remaining in percent, from the start of training to its end."""
+    x, y = [0.0], [100.0]
+    for epoch, left in each.stages:
+        x, y = [*x, epoch, epoch], [*y, y[-1], 100 * left]
+    return [*x, each.end], [*y, y[-1]]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from secateurs.report.curves import Spread
+from secateurs.report.methods.cells import Cell, Group, Interval, moment_at
 from secateurs.report.methods.compared import Order, Paired
-from secateurs.report.methods.findings import Cell, Group, Interval
-from secateurs.report.words import NOTHING, SPACE, listed, signed
+from secateurs.report.words import NOTHING, SPACE, listed, number_of, signed
 
 LESS, SAME = ">", "\N{ALMOST EQUAL TO}"
 """In an order of methods: told apart from the next, and not told apart."""
@@ -17,6 +17,10 @@ ORDER = (
     "“>”: told apart by the 95 % bootstrap interval of the difference, paired by seed; “≈”: not told apart, "
     "the interval includes 0; “,”: fewer than three seeds in common, which tell nothing apart."
 )
+
+
+TRIGGERED = "when its trigger fires"
+"""The moment of a method that a trigger tells when to prune."""
 
 
 class Standing(Protocol):
@@ -43,6 +47,20 @@ def sparsity(density: float) -> str:
     return f"{percent_removed(density)}{SPACE}%"
 
 
+def gone(density: float, counted: str = "weights") -> str:
+    """How much is pruned, and of what.
+
+    >>> gone(0.05).replace(SPACE, " "), gone(0.25, "channels").replace(SPACE, " ")
+    ('95 % sparsity', '75 % of the channels removed')
+    """
+    return f"{sparsity(density)} {'of the channels removed' if counted == 'channels' else 'sparsity'}"
+
+
+def head(counted: str) -> str:
+    """The head of a column that says how much is pruned, in percent."""
+    return "Channels removed, %" if counted == "channels" else "Sparsity, %"
+
+
 def sparsities(densities: Sequence[float]) -> str:
     """Several sparsities, as in a sentence.
 
@@ -53,13 +71,37 @@ def sparsities(densities: Sequence[float]) -> str:
 
 
 def when(place: Standing) -> str:
-    """The moment of pruning, as in "pruned at 12ep"."""
-    return "at initialisation" if place.epoch == 0 else f"at {place.moment}"
+    """The moment of pruning, as in "pruned at epoch 12"."""
+    if isinstance(place, Cell) and place.triggered:
+        return f"when its trigger fires, {place.at}"
+    if not place.moment or (isinstance(place, Group) and place.triggered == place.methods):
+        return TRIGGERED
+    rounds = {cell.rounds for cell in ((place,) if isinstance(place, Cell) else getattr(place, "cells", ()))}
+    if rounds and None not in rounds:
+        return _in_rounds([each for each in rounds if each is not None])
+    return f"at {moment_at(place.moment, place.epoch)}"
+
+
+def _in_rounds(spans: Sequence[tuple[float, float]]) -> str:
+    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+    if first == last:
+        return f"at epoch {number_of(first)}"
+    return f"in rounds, epochs {number_of(first)} to {number_of(last)}"
 
 
 def pruned_when(group: Group) -> str:
     """The moment at which a group's methods are pruned, for a title."""
-    return when(group) + (", and methods with a moment of their own" if group.beside else "")
+    return competing_when(group) + (", and methods with a moment of their own" if group.beside else "")
+
+
+def competing_when(group: Group) -> str:
+    """The moments at which those of a group's methods are pruned that compete with each other."""
+    moments = [when(group)]
+    if group.triggered and moments != [TRIGGERED]:
+        moments.append("by a trigger")
+    if group.elsewhere:
+        moments.append("at a moment of their own")
+    return " or ".join(moments)
 
 
 def between(interval: Interval) -> str:
@@ -95,14 +137,15 @@ def share(spread: Spread | None) -> str:
     return ("0" if spread.mean == 0 else f"{100 * spread.mean:.1f}") + f"{deviation}{SPACE}%"
 
 
-def order(each: Order) -> str:
+def order(each: Order, group: Group | None = None) -> str:
     """Methods from best to worst with their accuracies, and which are told apart.
 
     >>> order(Order(0.1, ("a", "b", "c"), (0.9, 0.88, 0.87), (True, False), (1.0, 2.0, 3.0), 3, ()))
     'a 90.0 > b 88.0 ≈ c 87.0'
     """
     marks = {True: f" {LESS} ", False: f" {SAME} ", None: ", "}
-    shown = [f"{name} {100 * mean:.1f}" for name, mean in zip(each.methods, each.means, strict=True)]
+    names = [name if group is None else group.named(name) for name in each.methods]
+    shown = [f"{name} {100 * mean:.1f}" for name, mean in zip(names, each.means, strict=True)]
     return "".join(text + mark for text, mark in zip(shown, [*(marks[apart] for apart in each.apart), ""], strict=True))
 
 
@@ -126,8 +169,8 @@ def in_percent(value: float) -> str:
 
 def lost(cell: Cell) -> str:
     """Which of a cell's seeds have no result, for a table; empty when all have one."""
-    said = [f"{len(seeds)} {what}" for seeds, what in ((cell.diverged, "diverged"), (cell.missing, "missing")) if seeds]
-    return ", ".join(said)
+    gone = ((cell.diverged, "diverged"), (cell.missing, "missing"), (cell.never, "never pruned"))
+    return ", ".join(f"{len(seeds)} {what}" for seeds, what in gone if seeds)
 
 
 def rank(value: float | None) -> str:

@@ -1,26 +1,28 @@
 """The schema of recipes, one file for each kind of study."""
 
-from secateurs.studies.schema.common import (
-    DataPart,
-    MaskRecipe,
-    ModelPart,
-    PruneRecipe,
-    SignalPart,
-    StudyRecipe,
-)
+from secateurs.studies.schema.common import DataPart, ModelPart, SignalPart, StudyRecipe
 from secateurs.studies.schema.early_periods import EarlyPeriods
+from secateurs.studies.schema.importance import Importance
 from secateurs.studies.schema.instability import InstabilityRecipe
-from secateurs.studies.schema.methods import MethodRecipe, Methods, Reported
+from secateurs.studies.schema.method import AnyMethod, ChannelMethodRecipe, MethodRecipe
+from secateurs.studies.schema.methods import Methods, Reported
+from secateurs.studies.schema.pruning import ChannelRecipe, ChoiceRecipe, MaskRecipe, PrunePart, PruneRecipe
 from secateurs.studies.schema.regret import Regret
 
 __all__ = [
+    "AnyMethod",
+    "ChannelMethodRecipe",
+    "ChannelRecipe",
+    "ChoiceRecipe",
     "DataPart",
     "EarlyPeriods",
+    "Importance",
     "InstabilityRecipe",
     "MaskRecipe",
     "MethodRecipe",
     "Methods",
     "ModelPart",
+    "PrunePart",
     "PruneRecipe",
     "Regret",
     "Reported",

@@ -9,21 +9,18 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from secateurs.core import Moment, Spec
-from secateurs.procedures import MaskSettings, PruneSettings
 from secateurs.studies.faults import lines
 from secateurs.studies.merging import merge, without_nulls
 from secateurs.studies.parts import Part
+from secateurs.studies.schema.pruning import ScorePart
 from secateurs.train import Settings, TrainSettings
 from secateurs.train.frozen import readable_moment
-from secateurs.what import SCORES
 from secateurs.when import SIGNALS, TRIGGERS, signal_of, trigger_of
-from secateurs.when.named import COMBINATIONS, OF_THE_RUN
+from secateurs.when.named import COMBINATIONS, MOMENTS, OF_THE_RUN
 from secateurs.zoo import DATASETS, MODELS
 
 ModelPart = Annotated[Spec, Part(MODELS, given=("input_shape", "num_classes"))]
 DataPart = Annotated[Spec, Part(DATASETS)]
-_GIVEN = ("model", "task", "batches", "names", "mask", "generator", "revive")  # prune.revive says the last
-ScorePart = Annotated[Spec, Part(SCORES, given=_GIVEN)]
 SignalPart = Annotated[Spec, Part(SIGNALS, build=signal_of, nested={"score": ScorePart})]
 _BOUNDS = {"no_earlier_than": (str | int | None, None), "no_later_than": (str | int | None, None)}
 
@@ -46,23 +43,6 @@ TriggerPart = Annotated[Spec, _trigger_part(2)]
 END = "end"
 MomentOrEnd = Annotated[int | str, BeforeValidator(lambda value: value if value == END else readable_moment(value))]
 """A moment as a person writes it, or ``"end"``: the run's end."""
-
-
-class MaskRecipe(MaskSettings):
-    """How a mask is found, with a score that is checked against the table of scores."""
-
-    score: ScorePart = Field(Spec("magnitude"), validate_default=True)
-
-
-class PruneRecipe(PruneSettings):
-    """How a mask is found and what then happens, with a score that is checked against the table of scores."""
-
-    score: ScorePart = Field(Spec("magnitude"), validate_default=True)
-
-    @property
-    def mask(self) -> MaskRecipe:
-        """What the mask follows from, without what then happens."""
-        return MaskRecipe.model_validate({name: getattr(self, name) for name in MaskRecipe.model_fields})
 
 
 def no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -105,6 +85,19 @@ def outside(moment: str | int | None, epochs: int) -> str | None:
     if moment is None or moment == END or "it" in told or "%" in told or Moment.parse(moment, 1).steps <= epochs:
         return None
     return f"{moment} lies outside the run of {epochs} epochs"
+
+
+def outside_the_run(path: str, trigger: Spec, epochs: int) -> Iterator[str]:
+    """What is wrong with the moments that a trigger, or one within it, names, each with its path.
+
+    >>> list(outside_the_run("when", Spec("at", {"moment": "9ep"}), 4))
+    ['when.moment: 9ep lies outside the run of 4 epochs']
+    """
+    for option in MOMENTS:
+        if fault := outside(trigger.options.get(option), epochs):
+            yield f"{path}.{option}: {fault}"
+    for place, inner in enumerate(trigger.options.get("of", ())):
+        yield from outside_the_run(f"{path}.of.{place}", inner, epochs)
 
 
 class StudyRecipe(Settings):

@@ -8,22 +8,31 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from secateurs.core import SignalError, Spec, Trigger, did_you_mean
-from secateurs.studies.schema.common import PruneRecipe, SignalPart, StudyRecipe, TriggerPart, no_moment_twice, outside
+from secateurs.studies.schema.common import (
+    SignalPart,
+    StudyRecipe,
+    TriggerPart,
+    no_moment_twice,
+    outside,
+    outside_the_run,
+)
+from secateurs.studies.schema.costs import CostsRecipe
 from secateurs.studies.schema.instability import InstabilityRecipe
+from secateurs.studies.schema.pruning import PrunePart, PruneRecipe
 from secateurs.train.frozen import MomentText
 from secateurs.when import signal_of, trigger_of
-from secateurs.when.named import MOMENTS
 
 
 class EarlyPeriods(StudyRecipe):
     """P0's study: a dense run watched by signals, pruned at many moments, every pruned run trained to the end."""
 
     study: Literal["early_periods", "regret"] = "early_periods"
-    prune: PruneRecipe = PruneRecipe()
+    prune: PrunePart = PruneRecipe()
     moments: tuple[MomentText, ...] = Field(min_length=1)
     signals: tuple[SignalPart, ...] = Field((Spec("fisher_trace"), Spec("kl_uniform")), validate_default=True)
     triggers: dict[str, TriggerPart] = Field({})
     instability: InstabilityRecipe = InstabilityRecipe()
+    costs: CostsRecipe = CostsRecipe()
 
     _no_moment_twice = field_validator("moments")(no_moment_twice)
 
@@ -41,7 +50,7 @@ class EarlyPeriods(StudyRecipe):
         if "grid" in self.triggers:
             yield "triggers.grid: that is what the moments are called: give the trigger another name"
         for name, spec in self.triggers.items():
-            yield from self._outside_the_run(f"triggers.{name}", spec)
+            yield from outside_the_run(f"triggers.{name}", spec, self.train.epochs)
         yield from self._signals_that_triggers_lack(known)
 
     def trigger(self, name: str, seed: int = 0) -> Trigger:
@@ -51,13 +60,6 @@ class EarlyPeriods(StudyRecipe):
             SignalError: when the run does not suit it.
         """
         return trigger_of(self.triggers[name], epochs=self.train.epochs, density=self.prune.density, seed=seed)
-
-    def _outside_the_run(self, path: str, spec: Spec) -> Iterator[str]:
-        for option in MOMENTS:
-            if fault := outside(spec.options.get(option), self.train.epochs):
-                yield f"{path}.{option}: {fault}"
-        for place, inner in enumerate(spec.options.get("of", ())):
-            yield from self._outside_the_run(f"{path}.of.{place}", inner)
 
     def _signals_that_triggers_lack(self, known: list[str]) -> Iterator[str]:
         layerwise = {signal_of(spec).name for spec in self.signals if spec.options.get("layerwise")}

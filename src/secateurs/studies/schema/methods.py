@@ -1,63 +1,21 @@
-"""The recipe of P2 chapter 5: methods of pruning x densities x moments x seeds."""
+"""The recipe of methods of pruning x densities x moments x seeds: P1's tables, P2's chapter 5, P3's rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    Field,
-    PrivateAttr,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-)
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from secateurs.core import did_you_mean
 from secateurs.studies.merging import merge, without_nulls
-from secateurs.studies.schema.common import (
-    END,
-    MomentOrEnd,
-    PruneRecipe,
-    StudyRecipe,
-    no_moment_twice,
-    no_repeats,
-    outside,
-)
+from secateurs.studies.schema.common import SignalPart, StudyRecipe, no_moment_twice, no_repeats, outside
+from secateurs.studies.schema.costs import CostsRecipe
+from secateurs.studies.schema.method import AnyMethod, MethodPart, MethodRecipe, fields_of
+from secateurs.studies.schema.pruning import way
 from secateurs.train import Settings
 from secateurs.train.frozen import MomentText
-
-
-class MethodRecipe(PruneRecipe):
-    """A method of pruning. Its density is the study's to say.
-
-    It is written down again as it was written, without what it inherited and what was filled in: a
-    setting that changes the study's ``prune`` then changes every method that does not say otherwise.
-
-    Attributes:
-        at: it is pruned there, instead of at each of the study's moments; ``"end"``: after training.
-        scored_at: the mask is found in the dense run's weights of that moment, and laid on those of
-            the moment of pruning. ``"end"`` is lottery ticket rewinding (P2 section 5.2).
-    """
-
-    at: MomentOrEnd | None = None
-    scored_at: MomentOrEnd | None = None
-    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    def at_density(self, density: float) -> PruneRecipe:
-        """The method at one density, as jobs take it."""
-        said = {name: getattr(self, name) for name in PruneRecipe.model_fields}
-        return PruneRecipe.model_validate({**said, "density": density})
-
-    @field_validator("density", mode="before")
-    @classmethod
-    def _density_is_the_study_s(cls, density: Any) -> Any:
-        raise ValueError(f"densities are the study's: put {density} among its densities")
-
-    @model_serializer
-    def _as_written(self) -> dict[str, Any]:
-        return self._written
+from secateurs.when import signal_of
 
 
 class Reported(Settings):
@@ -73,25 +31,35 @@ class Reported(Settings):
 
 
 class Methods(StudyRecipe):
-    """P2 chapter 5: each method prunes to each density at each moment, and what is left is trained.
+    """Each method prunes to each density at each moment, and what is left is trained.
+
+    P2's chapter 5; P1's tables, with channels and triggers; P3's tables, in rounds.
 
     Attributes:
-        prune: what the methods have in common.
+        prune: what the methods have in common. Of it, a method that prunes in the other way (masks or channels) takes
+            what both have.
         methods: by name, each a change that is laid on ``prune``.
-        densities: kept / total over prunable weights, in (0, 1].
+        densities: kept / total over prunable weights, in (0, 1]; of channels, where a method counts these.
         moments: when the methods prune that do not say it themselves.
-        trained: false finds the masks and trains nothing.
+        trained: false finds masks and channels and trains nothing.
+        signals: watched in the dense runs. What a method's trigger needs is watched in any case: here stand other
+            options than the default ones.
+        curves: every run logs accuracy and loss on training and validation data at each epoch's end.
+        costs: what is measured of the network that each run ends with.
         reported: what others report.
     """
 
     laid: ClassVar[Mapping[str, str]] = {"methods": "prune"}
 
     study: Literal["methods"] = "methods"
-    prune: MethodRecipe = MethodRecipe()
-    methods: dict[str, MethodRecipe] = Field(min_length=1)
+    prune: MethodPart = MethodRecipe()
+    methods: dict[str, MethodPart] = Field(min_length=1)
     densities: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=1)
     moments: tuple[MomentText, ...] = Field((0,), min_length=1)
     trained: bool = True
+    signals: tuple[SignalPart, ...] = ()
+    curves: bool = False
+    costs: CostsRecipe = CostsRecipe()
     reported: tuple[Reported, ...] = ()
 
     _no_density_twice = field_validator("densities")(no_repeats)
@@ -99,14 +67,15 @@ class Methods(StudyRecipe):
 
     @field_validator("prune", mode="wrap")
     @classmethod
-    def _prune_as_written(cls, prune: Any, validated: ValidatorFunctionWrapHandler) -> MethodRecipe:
-        return _remember(validated(prune), prune)
+    def _prune_as_written(cls, prune: Any, validated: ValidatorFunctionWrapHandler) -> AnyMethod:
+        made: AnyMethod = validated(prune)
+        return made.remembering(prune)
 
     @field_validator("methods", mode="wrap")
     @classmethod
     def _methods_are_laid_on_prune(
         cls, methods: Any, validated: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> dict[str, MethodRecipe]:
+    ) -> dict[str, AnyMethod]:
         if "prune" not in info.data:
             return {}  # A faulty prune is told; what is laid on it can only be judged once it is right.
         if not isinstance(methods, Mapping) or not all(isinstance(change, Mapping) for change in methods.values()):
@@ -114,24 +83,22 @@ class Methods(StudyRecipe):
         if not all(isinstance(name, str) and name.strip() for name in methods):
             raise ValueError("a method has no name: give it one")
         common = info.data["prune"].model_dump()
-        made = validated({name: without_nulls(merge(common, change)) for name, change in methods.items()})
-        return {name: _remember(method, methods[name]) for name, method in made.items()}
+        made = validated({name: _laid(change, common) for name, change in methods.items()})
+        return {name: method.remembering(methods[name]) for name, method in made.items()}
 
     def faults(self) -> Iterator[str]:
         """Moments outside the run, and reported numbers of what the study has not."""
         for moment in self.moments:
             if fault := outside(moment, self.train.epochs):
                 yield f"moments: {fault}"
+        watched = [signal_of(spec).name for spec in self.signals]
+        if len(set(watched)) < len(watched):
+            yield f"signals: says something twice: {', '.join(watched)}"
         for name, method in self.methods.items():
-            at_end = method.at in (END, self.train.epochs, f"{self.train.epochs}ep")
-            if method.ablation == "reinitialise" and method.after == "continue" and at_end:
-                yield (
-                    f"methods.{name}.ablation: weights that are drawn anew at the run's end have no epochs left to be "
-                    "trained: set after to replay, or at to an earlier moment"
-                )
-            for key, moment_or_end in (("at", method.at), ("scored_at", method.scored_at)):
-                if fault := outside(moment_or_end, self.train.epochs):
-                    yield f"methods.{name}.{key}: {fault}"
+            yield from (f"methods.{name}.{fault}" for fault in method.faults(self.densities, self.train.epochs))
+            for key in ("every", "levels"):
+                if not self.trained and getattr(method, key, None) is not None:
+                    yield f"methods.{name}.{key}: trains in between, and trained is false: set one or the other"
         for place, reported in enumerate(self.reported):
             if reported.method is not None and reported.method not in self.methods:
                 hint = did_you_mean(reported.method, self.methods)
@@ -141,7 +108,7 @@ class Methods(StudyRecipe):
                 yield f"reported.{place}.density: {reported.density} is none of the densities {known}"
 
 
-def _remember(method: MethodRecipe, written: Any) -> MethodRecipe:
-    if isinstance(written, Mapping):
-        method._written = dict(written)
-    return method
+def _laid(change: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's change on what is common; what the common way of pruning alone has is no concern of the other way."""
+    known = fields_of(way(change)) if "how" in change and way(change) != way(common) else common
+    return without_nulls(merge({name: value for name, value in common.items() if name in known}, change))

@@ -1,0 +1,126 @@
+"""Whether a network and its data have what is needed to prune as a recipe says: seen before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from secateurs.core import DataError, Group, PruningError, Spec, prunable
+from secateurs.how import channel_groups, keep_top_channels, survivors
+from secateurs.how.channels.choice import Scope
+from secateurs.how.channels.counting import Counted
+from secateurs.procedures import ChannelSettings, MaskSettings
+from secateurs.what import CHANNELS_WITHOUT_EXAMPLES, WITHOUT_EXAMPLES
+from secateurs.zoo import Dataset, build_model
+
+Settings = MaskSettings | ChannelSettings
+
+
+def check_pruning(model: Spec, data: Dataset, settings: Mapping[str, Settings], densities: Iterable[float]) -> None:
+    """See at once whether network and data have what is needed to prune as ``settings`` say, by their paths.
+
+    Raises:
+        TrainingError: when the network does not suit the data.
+        PruningError: when it has no part of an excluded name, or nothing else, or one of the ``densities``
+            keeps not one of its weights, or cannot be reached by removing channels; one line for each path.
+        DataError: when a class has fewer examples than a score is to see; one line for each path.
+    """
+    dense = _Dense(model.name, tuple(sorted(model.options.items())), data.input_shape, data.num_classes)
+    network = dense.network()
+    densities = tuple(densities)
+    faults: list[str] = []
+    for path, each in settings.items():
+        try:
+            if isinstance(each, ChannelSettings):
+                found: Iterable[str] = (_unreachable(dense, _Ask.of(each), density) for density in densities)
+            else:
+                found = _kept_none(network, each, densities)
+            faults += [f"{path}: {fault}" for fault in found if fault]
+        except PruningError as error:
+            faults.append(f"{path}.{error}")
+    if faults:
+        raise PruningError("\n".join(faults))
+    _check_examples(data, settings)
+
+
+class _Dense(NamedTuple):
+    """What a dense network is built from; the many settings of a recipe share a few of them."""
+
+    name: str
+    options: tuple[tuple[str, Any], ...]
+    input_shape: tuple[int, ...]
+    num_classes: int
+
+    def network(self) -> nn.Module:
+        """Its shapes; they take no memory."""
+        with torch.device("meta"):
+            return build_model(Spec(self.name, dict(self.options)), self.input_shape, self.num_classes, seed=0)
+
+
+class _Ask(NamedTuple):
+    """What is asked of a choice of channels, besides how much is left."""
+
+    exclude: tuple[str, ...]
+    counted: Counted
+    scope: Scope
+    minimum: float
+    multiple_of: int
+
+    @classmethod
+    def of(cls, settings: ChannelSettings) -> _Ask:
+        return cls(*(getattr(settings, name) for name in cls._fields))
+
+
+@lru_cache(maxsize=16)
+def _groups(dense: _Dense, exclude: tuple[str, ...]) -> tuple[Group, ...]:
+    example = torch.zeros(1, *dense.input_shape, device="meta")
+    return tuple(channel_groups(dense.network(), example, exclude=exclude))
+
+
+@lru_cache(maxsize=256)
+def _unreachable(dense: _Dense, ask: _Ask, density: float) -> str:
+    """Why a density cannot be reached by removing channels, whatever their scores; empty when it can."""
+    groups = _groups(dense, ask.exclude)
+    equal = {group.name: torch.zeros(group.units) for group in groups}
+    try:
+        keep_top_channels(
+            groups,
+            equal,
+            density,
+            counted=ask.counted,
+            scope=ask.scope,
+            minimum=ask.minimum,
+            multiple_of=ask.multiple_of,
+        )
+    except PruningError as error:
+        return str(error)
+    return ""
+
+
+def _kept_none(network: nn.Module, settings: MaskSettings, densities: tuple[float, ...]) -> Iterator[str]:
+    total = sum(weight.numel() for weight in prunable(network, settings.exclude).values())
+    for density in densities:
+        if not survivors(density, total):
+            yield f"density {density:g} keeps none of its {total} weights"
+
+
+def _check_examples(data: Dataset, settings: Mapping[str, Settings]) -> None:
+    counts = torch.bincount(data.train.targets.cpu())
+    least = int(counts[counts > 0].min())
+    few = [
+        f"{path}.examples_per_class: {each.examples_per_class} are asked for, but the smallest class has {least} "
+        f"training examples: set it to at most {least}"
+        for path, each in settings.items()
+        if _looks_at_examples(each) and each.examples_per_class > least
+    ]
+    if few:
+        raise DataError("\n".join(few))
+
+
+def _looks_at_examples(settings: Settings) -> bool:
+    of_channels = isinstance(settings, ChannelSettings)
+    return settings.score.name not in (CHANNELS_WITHOUT_EXAMPLES if of_channels else WITHOUT_EXAMPLES)
