@@ -21,18 +21,11 @@ from secateurs.export.states import digest
 from secateurs.how import Mask, apply, channel_groups, keep_top, keep_top_channels, remove_channels
 from secateurs.what import magnitude
 from secateurs.zoo import MODELS, build_model
+from zoo_specs import small as small_spec
 
-SMALL = {
-    "lenet_300_100": {"hidden": (12, 8)},
-    "resnet50": {"width": 4, "stem": "small"},
-    "wide_resnet": {"depth": 8, "widen": 1, "width": 4},
-    "cifar_resnet": {"depth": 8, "width": 4},
-    "resnet110": None,  # the deeper ones are the same code
-    "resnet56": None,
-    "resnet44": None,
-    "resnet32": None,
-}
-SPECS = [Spec(name, found) for name in MODELS if (found := SMALL.get(name, {"width": 4})) is not None]
+DEEPER = ("resnet32", "resnet44", "resnet56", "resnet110", "resnext101_", "preresnet32", "preresnet44", "preresnet56")
+DEEPER += ("preresnet80", "preresnet110", "preresnet152", "densenet40")  # the deeper ones are the same code
+SPECS = [small_spec(name) for name in MODELS if not name.startswith(DEEPER)]
 SHAPE, CLASSES = (3, 32, 32), 5
 ZOO = {"input_shape": SHAPE, "num_classes": CLASSES}
 
@@ -62,7 +55,7 @@ def test_cut_networks_of_the_zoo_come_back(spec: Spec, tmp_path: Path) -> None:
     same(small, again)
     assert not again.training
     x = torch.randn(2, *SHAPE)
-    assert torch.equal(again(x), small.eval()(x))
+    torch.testing.assert_close(again(x), small.eval()(x))  # the bits of a product depend on where weights lie
     assert all(p.requires_grad for p in again.parameters())
 
 

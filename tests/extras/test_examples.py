@@ -57,3 +57,14 @@ def test_accelerate(extra: Callable[..., Any], capsys: pytest.CaptureFixture[str
     names = ended("accelerate_loop.py", capsys)
     assert names["pruner"].mask.kept == 2220
     assert names["accuracy"] > 0.9
+
+
+def test_cut_in_mid_training(capsys: pytest.CaptureFixture[str]) -> None:
+    names = runpy.run_path(str(EXAMPLES / "cut_mid_training.py"))
+    told = capsys.readouterr().out
+    assert told.count("since the cut") == 2
+    for block in names["transformer"].blocks:
+        assert (block.qkv.out_features, block.out.in_features, block.mlp[0].out_features) == (3 * 16 * 2, 16 * 2, 32)
+    assert [names["network"][at][0].out_channels for at in (0, 1, 3)] == [4, 8, 16]
+    for found in names["results"].values():
+        assert min(found["own"], found["averaged"]) > 0.8
