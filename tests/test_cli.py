@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,37 +143,42 @@ def test_more_seeds_and_moments_run_only_what_is_new(undisturbed: Path, tmp_path
     assert tables(out) == tables(undisturbed)
 
 
-def test_status_and_report(undisturbed: Path) -> None:
-    told = secateurs("status", undisturbed)
-    assert told.returncode == 0
-    assert "jobs done" in told.stdout
-    (undisturbed / "report.html").unlink()
-    assert secateurs("report", undisturbed).returncode == 0
-    assert (undisturbed / "report.html").exists()
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The command in this process: what it prints, on one line."""
 
-
-def test_an_unfinished_study_says_so_first(undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "study"
-    shutil.copytree(undisturbed, out)
-    dense = [p.parent for p in out.glob("store/*/spec.json") if '"dense_run"' in p.read_text(encoding="utf-8")]
-    shutil.rmtree(dense[0])
-    for name in ("status", "report"):
-        told = " ".join(secateurs(name, out).stdout.split())
-        assert re.search(
-            r"^(Unfinished|demo@smoke): \d+ of \d+ jobs done, and up to [1-9]\d* more where triggers fire", told
-        )
-
-
-def test_studies_share_a_store_and_are_compared_and_cleaned(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def command(*arguments: str | Path) -> str:
+    def run(*arguments: str | Path) -> str:
         monkeypatch.setattr(sys, "argv", ["secateurs", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 0
         return " ".join(capsys.readouterr().out.split())
 
+    return run
+
+
+def test_status_and_report(undisturbed: Path, command: Callable[..., str]) -> None:
+    assert "jobs done" in command("status", undisturbed)
+    (undisturbed / "report.html").unlink()
+    command("report", undisturbed)
+    assert (undisturbed / "report.html").exists()
+
+
+def test_an_unfinished_study_says_so_first(undisturbed: Path, tmp_path: Path, command: Callable[..., str]) -> None:
+    out = tmp_path / "study"
+    shutil.copytree(undisturbed, out)
+    dense = [p.parent for p in out.glob("store/*/spec.json") if '"dense_run"' in p.read_text(encoding="utf-8")]
+    shutil.rmtree(dense[0])
+    for name in ("status", "report"):
+        told = command(name, out)
+        assert re.search(
+            r"^(Unfinished|demo@smoke): \d+ of \d+ jobs done, and up to [1-9]\d* more where triggers fire", told
+        )
+
+
+def test_studies_share_a_store_and_are_compared_and_cleaned(
+    undisturbed: Path, tmp_path: Path, command: Callable[..., str]
+) -> None:
     store, first, second = tmp_path / "store", tmp_path / "first", tmp_path / "second"
     common = ("run", "demo", "--scale", "smoke", "--store", store, "--workers", "1", "seeds=[0]", "moments=[0]")
     command(*common, "--out", first)

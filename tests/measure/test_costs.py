@@ -103,3 +103,16 @@ def test_networks_of_every_shape_are_left_as_they_were(name: str) -> None:
     assert found.bytes_dense == 8 * found.parameters
     assert (found.multiply_adds == work) is (name not in OUTSIDE)
     assert found.multiply_adds <= work
+
+
+def test_json_of_earlier_times_has_fewer_fields() -> None:
+    found = costs(net(), TASK, BATCH, repeats=0, memory=False)
+    told = found.to_json()
+    for name in ("batch_dense", "bytes_peak_dense", "seconds", "emissions"):
+        del told[name]
+    assert Costs.from_json(told) == found
+
+
+def test_a_frozen_reference_is_named() -> None:
+    with pytest.raises(PruningError, match="costs: the reference: the model has no prunable weights"):
+        costs(net(), TASK, BATCH, reference=net().requires_grad_(False), repeats=0, memory=False)

@@ -430,3 +430,21 @@ def test_parameters_are_lent_until_the_model_writes_to_them() -> None:
         writing.fc.bias.zero_()
     expected = MeanLoss(writing.fc, TASK, data.batches(N)).gradient()["weight"]
     assert torch.equal(g["fc.weight"], expected)
+
+
+class Graph(nn.Module):
+    """Its neighbourhoods are a sparse parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 8), nn.Linear(8, CLASSES)
+        self.near = nn.Parameter(torch.eye(4).to_sparse(), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.b(torch.sparse.mm(self.near, self.a(x)))
+        return scores
+
+
+def test_a_sparse_parameter_is_no_obstacle() -> None:
+    found = MeanLoss(Graph(), TASK, [Batch(torch.rand(4, 3), torch.arange(4) % CLASSES)]).gradient()
+    assert [*found] == ["a.weight", "b.weight"]

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Spec, prunable
+from secateurs.core import Spec, TrainingError, prunable
 from secateurs.zoo import MODELS, build_model
 from secateurs.zoo.models.densenet import DenseLayer
 from secateurs.zoo.models.mobilenet import SeparableConv
 from secateurs.zoo.models.preactivation import PreactivationBlock
-from secateurs.zoo.models.residual import Bottleneck
+from secateurs.zoo.models.residual import Bottleneck, ResNet
 from toys import generator
 
 
@@ -189,3 +189,8 @@ def test_groups_of_a_bottleneck_do_not_see_each_other() -> None:
     other[:, 2:4] += 1
     changed = (block.conv2(x) != block.conv2(other)).flatten(2).any(2).squeeze(0)
     assert changed.tolist() == [False, False, True, True, False, False]
+
+
+def test_bottlenecks_have_projections() -> None:
+    with pytest.raises(TrainingError, match="shortcut must be 'B', got 'A'"):
+        ResNet((3, 8, 8), 2, (4, 8), 1, "A", bottleneck=True)

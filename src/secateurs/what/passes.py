@@ -36,7 +36,7 @@ class Lent(TorchDispatchMode):
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._lent = {tensor.untyped_storage()._cdata for tensor in tensors}
+        self._lent = {tensor.untyped_storage()._cdata for tensor in tensors if tensor.layout == torch.strided}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -51,9 +51,16 @@ class Lent(TorchDispatchMode):
                 if argument.alias_info is not None and argument.alias_info.is_write:
                     given = args[position] if position < len(args) else kwargs.get(argument.name)
                     for each in given if isinstance(given, list | tuple) else (given,):
-                        if isinstance(each, Tensor) and each.untyped_storage()._cdata in self._lent:
+                        if self._is_lent(each):
                             raise WrittenError
         return func(*args, **kwargs)
+
+    def _is_lent(self, each: object) -> bool:
+        return (
+            isinstance(each, Tensor)
+            and each.layout == torch.strided  # others have no storage of their own
+            and each.untyped_storage()._cdata in self._lent
+        )
 
 
 def divided(batches: Sequence[Batch], task: Task, micro_batch: int | None, called: str) -> list[tuple[Batch, float]]:

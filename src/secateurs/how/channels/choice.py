@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -82,7 +83,9 @@ def keep_top_channels(
             raise PruningError(
                 f"density {density:g} cannot be reached by removing channels: with at least {minimum:g} left in each "
                 f"layer{f' and multiples of {multiple_of}' if multiple_of > 1 else ''}, {least} of {counter.total} "
-                f"{counted} stay, a density of {_rounded_up(least / counter.total)}"
+                f"{counted} stay, a density of {_rounded_up(least / counter.total)}: take at least that"
+                f"{', or a smaller minimum' if minimum != 1 else ''}"
+                f"{', or a smaller multiple_of' if multiple_of > 1 else ''}"
             )
         low, high = 0, len(order)  # the fewest blocks that are enough
         while low < high:
@@ -127,7 +130,8 @@ def _blocks(number: int, group: Group, scores: Tensor, start: Flags, multiple_of
 def _allowed(groups: Sequence[Group], blocks: Sequence[_Block], start: Flags, minimum: float) -> list[_Block]:
     """The blocks without those that would leave a layer less than the minimum."""
     layers: list[list[Sizes]] = [makers(group) for group in groups]
-    least = [[math.ceil(minimum * int(sizes.sum())) if minimum < 1 else minimum for sizes in each] for each in layers]
+    share = Fraction(str(float(minimum)))  # .07 of 100 are 7, which floats make more of
+    least = [[math.ceil(share * int(sizes.sum())) if minimum < 1 else minimum for sizes in each] for each in layers]
     left = [[int(sizes[kept].sum()) for sizes in each] for each, kept in zip(layers, start, strict=True)]
     allowed = []
     for block in blocks:

@@ -57,8 +57,18 @@ def makers(group: Group) -> list[Sizes]:
     layers: dict[str, Sizes] = {}
     for member in group.members:
         if member.role == "output":  # weight and bias of one layer are one
-            layers.setdefault(member.name.rpartition(".")[0], _sizes(member))
+            layers.setdefault(layer_of(member.name), _sizes(member))
     return list(layers.values())
+
+
+def layer_of(name: str) -> str:
+    """The layer that a parameter belongs to: its module, or the parameter itself where a module has it for its own.
+
+    >>> layer_of("conv.weight"), layer_of("conv.bias"), layer_of("lstm.weight_hh_l0"), layer_of("mlp.first")
+    ('conv', 'conv', 'lstm', 'mlp.first')
+    """
+    module, _, attribute = name.rpartition(".")
+    return module if attribute.partition("_")[0] in ("weight", "bias") else name
 
 
 def _sizes(member: Member) -> Sizes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from secateurs.core import Keep
+from secateurs.how.channels.leaves import copied_model
 from secateurs.how.channels.moving import Moves, moved_groups, moved_state, new_parameter
 from secateurs.how.channels.surgery import Surgery, cut, surgery
 
@@ -30,7 +30,7 @@ def remove_channels(model: nn.Module, keep: Keep, *, optimizer: Optimizer | None
 
     Raises:
         PruningError: when ``keep`` does not fit the model, a layer would vanish, or the optimiser keeps
-            state of an unknown layout; nothing was changed then.
+            state of an unknown layout, or a module keeps a tensor with its graph; nothing was changed then.
 
     >>> import torch
     >>> from secateurs.how import channel_groups
@@ -133,7 +133,7 @@ def _copied(model: nn.Module, plan: Surgery, moves: Moves, changes: list[Change]
     """A copy that has the moved parameters and is cut, once the changes are done as well."""
     memo: dict[int, Any] = {id(old): new for old, (_, new, _) in moves.items()}
     memo |= {id(b): cut(b, plan.places[name]) for name, b in model.named_buffers() if name in plan.places}
-    small = copy.deepcopy(model, memo)
+    small = copied_model(model, memo)
     commit([*_number_changes(small, plan), *changes])
     return small
 

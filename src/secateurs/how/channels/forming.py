@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from secateurs.core import Group, Member, Padding
 from secateurs.core.groups import Index
+from secateurs.how.channels.counting import layer_of
 from secateurs.how.channels.labels import FIXED, Nodes
 from secateurs.how.channels.trace import Trace
 
@@ -71,5 +72,5 @@ def form(trace: Trace, weights: Mapping[str, tuple[int, ...]]) -> tuple[Group, .
             if (home[roots[torch.cat([padded.before, padded.after]).numpy()]] == group).any()
         )
         layer = next(name for number, (name, _) in enumerate(layers) if of_layer[number] == group)
-        groups.append(Group(layer.rpartition(".")[0], units, members, paddings, weights))
+        groups.append(Group(layer_of(layer), units, members, paddings, weights))
     return tuple(groups)

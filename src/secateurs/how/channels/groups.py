@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from torch import nn
 from secateurs.core import Group, PruningError, did_you_mean, prunable
 from secateurs.how.channels.following import follow, tracer_of
 from secateurs.how.channels.forming import form
+from secateurs.how.channels.leaves import copied_model
 from secateurs.how.channels.tracing import Tracer
 from secateurs.how.channels.trial import check_by_trial
 
@@ -38,7 +38,9 @@ def channel_groups(model: nn.Module, example: Any, *, exclude: Sequence[str] = (
     followed once for each way that it may go, and what is coupled on one of them is coupled.
 
     Args:
-        model: any network whose forward pass does the same operations whatever the numbers are.
+        model: any network whose forward pass does the same operations whatever the numbers are, and
+            however wide it is: layers of one and two channels are tried, but a forward that asks whether a width is
+            odd, say, is not found out.
         example: what the model is called with: a tensor, a tuple of arguments, a mapping of keyword arguments,
             or a :class:`~secateurs.core.Batch`. A few examples are enough.
         exclude: names of modules to leave alone: channels that they make or read stay.
@@ -131,7 +133,7 @@ def _all_called(tracer: Tracer, weights: Mapping[str, tuple[int, ...]]) -> None:
 def _twin(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode that shares the parameters; buffers are its own."""
     memo: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
-    return copy.deepcopy(model, memo).eval()
+    return copied_model(model, memo).eval()
 
 
 def _once(tracer: Tracer, groups: Sequence[Group]) -> None:

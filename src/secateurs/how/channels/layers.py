@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from secateurs.core.groups import Role
 from secateurs.how.channels.attending import ATTENTION
+from secateurs.how.channels.counting import layer_of
 from secateurs.how.channels.labels import FIXED, along, core, spread, varying
 from secateurs.how.channels.structural import entering
 from secateurs.how.channels.trace import Flow, Source
@@ -117,7 +118,8 @@ def _bias(tracer: Tracer, bias: object, made: Tensor) -> None:
         if (flow := tracer.flow(bias)) is not None:
             tracer.fix(flow.labels, "it is added as a bias")
     else:
-        tracer.trace.cut(source.name, 0, made, "output")
+        bare = layer_of(source.name) == source.name  # the weight alone counts as the layer
+        tracer.trace.cut(source.name, 0, made, "norm" if bare else "output")
 
 
 def batch_norm(tracer: Tracer, call: Call) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
 from typing import Any
 
 import torch
@@ -13,7 +15,8 @@ from secateurs.how.channels.labels import along, varying
 from secateurs.how.channels.trace import Flow, Source
 from secateurs.how.channels.tracing import Call, Tracer
 
-SOMETHING = 0.618
+SOMETHING = (0.618, -0.618, 0.0)
+"""What a tensor that is not 0 where channels are masked may be there."""
 
 UNTAGGED = ("_prelu_kernel", "hardswish", "log_sigmoid_forward", "native_dropout", "bernoulli", "fill")
 """Operations on entries that torch does not tag as such."""
@@ -67,7 +70,8 @@ def pointwise(tracer: Tracer, call: Call) -> None:
         _fix_all(tracer, call, f"in {call.func}, channels meet a tensor whose entries stay")
         return
     target = tree_leaves(call.out)[0]
-    clean = _zero_stays(call, zero)
+    unclean = {id(each) for each, flow in flows if not flow.clean}
+    clean = _zero_stays(tracer, call, zero - unclean)
     in_place = any(target is each for each in tensors)
     if in_place and target._is_view() and not (clean and len(flows) == 1):
         _fix_all(tracer, call, "a part of a tensor is changed in place")
@@ -115,18 +119,47 @@ def _role(tracer: Tracer, source: Source) -> Role:
     return "output" if attribute == "bias" and isinstance(tracer.modules[owner], layers) else "norm"
 
 
-def _zero_stays(call: Call, zero: set[int]) -> bool:
-    """Whether the operation gives 0 where its labelled arguments are 0: tried out, on one entry."""
+def _zero_stays(tracer: Tracer, call: Call, zero: set[int]) -> bool:
+    """Whether the operation gives 0 where its arguments in ``zero`` are 0: tried out, on one entry.
 
+    The other tensors are several things in turn, whatever they are in the example; numbers that ``forward`` made are
+    what they are. Where 0 is divided by 0 the dense network is not finite either.
+    """
+    others = {
+        id(each): each
+        for each in tree_leaves(call.given)
+        if isinstance(each, Tensor) and id(each) not in zero and not _number(tracer, each)
+    }
+    alike = ((each,) * len(others) for each in SOMETHING)
+    choices = product(SOMETHING, repeat=len(others)) if len(others) <= MOST else alike
+    return all(_gives_zero(call, zero, dict(zip(others, values, strict=True))) for values in choices)
+
+
+MOST = 4
+"""Tensors for which all combinations are tried."""
+
+
+def _number(tracer: Tracer, tensor: Tensor) -> bool:
+    return tensor.numel() == 1 and not tensor.is_meta and tracer.unknown(tensor)
+
+
+def _gives_zero(call: Call, zero: set[int], others: dict[int, float]) -> bool:
     def stand_in(each: Any) -> Any:
         if not isinstance(each, Tensor):
             return each
-        value = 0.0 if id(each) in zero else SOMETHING
-        return torch.full((), value, dtype=torch.float64).to(each.dtype)
+        if id(each) not in zero and id(each) not in others:
+            return each.detach().reshape(()).to("cpu", copy=True)
+        value = others.get(id(each), 0.0)
+        whole = value if each.is_floating_point() or each.is_complex() else float(math.copysign(bool(value), value))
+        return torch.full((), whole, dtype=torch.float64).to(each.dtype)
 
     args, kwargs = tree_map(stand_in, call.given)
     try:
         outs = tree_leaves(call.func(*args, **kwargs))
     except RuntimeError:
-        return False  # an operation that wants more than one entry
-    return all(bool((out == 0).all()) for out in outs if isinstance(out, Tensor))
+        return 0.0 in others.values()  # else: an operation that wants more than one entry
+    return all(
+        bool((out == 0).all()) or (0.0 in others.values() and bool(out.isnan().all()))
+        for out in outs
+        if isinstance(out, Tensor)
+    )

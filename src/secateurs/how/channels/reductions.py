@@ -9,16 +9,17 @@ from secateurs.how.channels.tracing import Call, Rule, Tracer
 
 
 def reduced(tracer: Tracer, call: Call) -> None:
-    """Sums and norms over channels leave them free, if masked ones are 0; means, maxima and the rest do not."""
+    """Sums over channels, and norms of order 0 or more, leave them free, if masked ones are 0; the rest do not."""
     flow = entering(tracer, call.given[0][0])
     if flow is None:
         return
     dims = call.args.get("dim")
+    norm = call.name == "linalg_vector_norm" and call.args["ord"] >= 0  # the others are smallest where an entry is 0
     every = range(flow.labels.ndim)
     over = set(every) if dims is None or dims == [] else {d % flow.labels.ndim for d in listed(dims)}
     crossing = over & set(varying(flow.labels))
     if crossing:
-        summed = call.name in ("sum", "linalg_vector_norm") and flow.clean and set(varying(flow.labels)) <= over
+        summed = (call.name == "sum" or norm) and flow.clean and set(varying(flow.labels)) <= over
         if not summed:
             tracer.fix(flow.labels, f"{call.func} goes over all channels")
         return
@@ -26,7 +27,7 @@ def reduced(tracer: Tracer, call: Call) -> None:
     labels = flow.labels
     for d in sorted(over, reverse=True):
         labels = labels.narrow(d, 0, 1) if keepdim else labels.select(d, 0)
-    clean = flow.clean and call.name in ("sum", "mean", "amax", "amin", "linalg_vector_norm")
+    clean = flow.clean and (norm or call.name in ("sum", "mean", "amax", "amin"))
     for out in call.out if isinstance(call.out, tuple) else (call.out,):
         tracer.give(out, Flow(labels, clean))
 

@@ -16,6 +16,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from secateurs.core import PruningError
 from secateurs.how.channels.branches import Decisions
 from secateurs.how.channels.labels import FIXED
+from secateurs.how.channels.leaves import tensors_of
 from secateurs.how.channels.scalars import scalars
 from secateurs.how.channels.trace import Blank, Flow, Given, Source, Trace
 
@@ -50,6 +51,7 @@ class Tracer(TorchDispatchMode):
         self._stack: list[str] = []
         self._calls: dict[str, int] = {}
         self._decisions = Decisions()
+        self._chance = False
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             self._known[tensor] = Source(name, tuple(range(tensor.ndim)))
 
@@ -85,6 +87,17 @@ class Tracer(TorchDispatchMode):
         known = self._known.get(tensor) if isinstance(tensor, Tensor) else None
         return known if isinstance(known, Flow) and not known.fixed else None
 
+    def unknown(self, tensor: Tensor) -> bool:
+        """Whether ``forward`` made a tensor of nothing: it follows neither from the inputs nor from the model's own."""
+        return self._known.get(tensor) is None
+
+    def _soil(self, tensor: Tensor) -> None:
+        """Where channels are masked, a tensor is no longer 0, nor are those that share its memory."""
+        flows = [(each, known) for each, known in self._known.items() if isinstance(known, Flow) and known.clean]
+        for each, known in flows:
+            if torch.strided == each.layout == tensor.layout and _memory(each) == _memory(tensor):
+                self.give(each, Flow(known.labels, clean=False))
+
     def blank(self, tensor: object) -> bool:
         """Whether a tensor is zeros that ``forward`` made."""
         return isinstance(tensor, Tensor) and isinstance(self._known.get(tensor), Blank)
@@ -99,20 +112,24 @@ class Tracer(TorchDispatchMode):
 
     def start(self, inputs: object, decisions: Decisions) -> None:
         """The model's inputs, which stay, and what it is told when it takes truth values out of them."""
-        self._decisions, self._stack, self._calls = decisions, [], {}
-        for tensor in tree_leaves(inputs):
-            if isinstance(tensor, Tensor):
-                self.give(tensor, Given())
+        self._decisions, self._stack, self._calls, self._chance = decisions, [], {}, False
+        for tensor in tensors_of(inputs)[0]:
+            self.give(tensor, Given())
 
     def end(self, outputs: object) -> None:
         """The model's outputs: they stay."""
+        for each in tensors_of(outputs)[1]:
+            raise PruningError(
+                f"channel_groups: the model returns a {type(each).__name__}, in which tensors cannot be found: return "
+                "tensors, or containers and dataclasses of them"
+            )
         self.stay(outputs, "the model returns them")
         for name, calls in self._calls.items():
             self.trace.calls[name] = max(calls, self.trace.calls.get(name, 0))
 
     def stay(self, tensors: object, why: str) -> None:
         """Whatever channels there are in a structure of tensors: they stay."""
-        for tensor in tree_leaves(tensors):
+        for tensor in tensors_of(tensors)[0]:
             flow = self.flow(tensor)
             if flow is not None:
                 self.trace.nodes.fix(flow.labels, why)
@@ -150,6 +167,7 @@ class Tracer(TorchDispatchMode):
         if name.endswith("_") and tensors and (whole := tensors[0]._base) is not None and self.blank(whole):
             self.give(whole, Flow(_fixed(whole)))  # zeros no longer, in a part at least
         out = func(*args, **kwargs)
+        self._numbers(func, name, (args, kwargs), list(zip(tensors, known, strict=True)), out)
         if name in ("zeros", "new_zeros") or (known and all(isinstance(each, Blank) for each in known)):
             for tensor in tree_leaves(out):
                 if isinstance(tensor, Tensor):
@@ -168,9 +186,6 @@ class Tracer(TorchDispatchMode):
         if name.endswith("_") and isinstance(known[0], Given):
             self.give(tensors[0], Flow(_fixed(tensors[0])))
         call = Call(func, name, _by_name(func, args, kwargs), (args, kwargs), out)
-        if any(isinstance(each, Flow) for each in known):
-            unknown = [each for each, what in zip(tensors, known, strict=True) if what is None]
-            self.trace.scalars += scalars(self.where, func, name, (args, kwargs), unknown)
         rule = self._rules.get(name.removesuffix("_")) or (
             self._pointwise if torch.Tag.pointwise in func.tags else None
         )
@@ -178,6 +193,8 @@ class Tracer(TorchDispatchMode):
             rule(self, call)
             if name.endswith("_") and self.blank(tensors[0]):
                 self.give(tensors[0], Flow(_fixed(tensors[0])))  # zeros no longer
+            if name.endswith("_") and (flow := self.flow(tensors[0])) is not None and not flow.clean:
+                self._soil(tensors[0])
             return out
         for each in known:
             if isinstance(each, Source):
@@ -193,6 +210,21 @@ class Tracer(TorchDispatchMode):
                 if isinstance(each, Flow):
                     self.fix(each.labels, "it is excluded")
         return out
+
+    def _numbers(self, func: Any, name: str, given: Any, arguments: list[tuple[Tensor, Any]], out: Any) -> None:
+        """Write down the numbers of an operation, and the tensors that ``forward`` made of nothing where it meets any.
+
+        Both are the same after a cut unless they follow from a width. What is drawn at random, or left to chance, is
+        not written down: how much is drawn may follow from a width, without harm.
+        """
+        self._chance = self._chance or torch.Tag.nondeterministic_seeded in func.tags or name.startswith("empty")
+        met = any(what is not None for _, what in arguments)
+        unknown = [tensor for tensor, what in arguments if what is None] if met else []
+        if name == "lift_fresh" and isinstance(out, Tensor):
+            unknown = [out]  # torch.tensor([...])
+        if self._chance:
+            unknown = [tensor for tensor in unknown if tensor.numel() == 1]
+        self.trace.scalars += scalars(self.where, func, name, given, unknown)
 
     def _number(self, func: Any, args: Any, kwargs: Any, known: list[Any]) -> bool:
         """A truth value that follows from the inputs alone: it will be both. Any other number cannot be followed."""
@@ -243,6 +275,11 @@ WHOLE = (nn.MultiheadAttention,)
 
 def _fixed(tensor: Tensor) -> Tensor:
     return torch.tensor(FIXED).expand(tensor.shape)
+
+
+def _memory(tensor: Tensor) -> int:
+    memory: int = tensor.untyped_storage()._cdata
+    return memory
 
 
 def _by_name(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

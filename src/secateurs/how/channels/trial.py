@@ -30,6 +30,8 @@ def check_by_trial(
 ) -> None:
     """Cut a copy of ``model`` to two channels a layer: it must run, and wire what is left as before.
 
+    Only widths of one and two are tried: a forward that asks for another (is it odd?) is not found out.
+
     Raises:
         PruningError: naming the module where it fails, or the tensor that meets other channels than it did.
     """
@@ -77,13 +79,17 @@ def _same_scalars(cut: Trace, dense: Trace, model: nn.Module) -> None:
     """A number that follows from a width (1 / x.shape[1]) changes what is left of the function."""
     modules = dict(model.named_modules())
     for (where, name, before), (_, again, after) in zip_longest(dense.scalars, cut.scalars, fillvalue=("", "", ())):
-        if (name, before) != (again, after):
+        if repr((name, before)) != repr((again, after)):  # nan is nan
             told = f"{where!r} ({type(modules[where]).__name__})" if where else "the model's forward"
+            remedy = (
+                f"Leave it whole with exclude=[{where!r}]"
+                if where
+                else "Put it into a module of its own, and exclude that"
+            )
             now, meant = (", ".join(f"{number:g}" for number in numbers) for numbers in (after, before))
             raise PruningError(
                 f"channel_groups: with channels removed, {told} calculates otherwise ({name} with {now} instead of "
-                f"{meant}): a number that follows from a width changes what is left. Leave it whole with "
-                f"exclude=[{where!r}]"
+                f"{meant}): a number that follows from a width changes what is left. {remedy}"
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from secateurs.core import Batch, Task, prunable
+from secateurs.core import Batch, PruningError, Task, prunable
 from secateurs.measure.costs.energy import Emissions
 from secateurs.measure.costs.memory import MakeOptimizer, momentum, peak_memory
 from secateurs.measure.costs.sparsity import nodes_left, weights_left
@@ -80,9 +80,10 @@ class Costs:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Costs:
-        """What :meth:`to_json` gave."""
-        times = {name: _time(told[name]) for name in _TIMES}
-        emissions = None if told["emissions"] is None else Emissions(**told["emissions"])
+        """What :meth:`to_json` gave, now or when it had fewer fields: those that are optional may be missing."""
+        times = {name: _time(told.get(name)) for name in _TIMES}
+        spent = told.get("emissions")
+        emissions = None if spent is None else Emissions(**spent)
         return cls(**{**told, **times, "emissions": emissions})
 
 
@@ -123,7 +124,7 @@ def costs(
 
     Raises:
         MeasureError: when the mask does not fit the model, and as :func:`batch_time` and :func:`peak_memory`.
-        PruningError: when the model has no Conv or Linear layer.
+        PruningError: when the model or the reference has no Conv or Linear layer, or all of them are frozen.
 
     >>> import torch
     >>> from secateurs.zoo import Classification
@@ -136,6 +137,8 @@ def costs(
     (1030, 40, 4172, 296, 190)
     """
     kept = mask or {}
+    if reference is not None:
+        _check_reference(reference)
     check_mask(model, kept, "costs")
     number = counts(kept) or {name: p.numel() for name, p in prunable(model).items()}
     sparse = [*number]
@@ -171,6 +174,13 @@ def costs(
         batch_dense=times[1] if len(times) > 1 else None,
         bytes_peak_dense=peaks[1] if len(peaks) > 1 else None,
     )
+
+
+def _check_reference(reference: nn.Module) -> None:
+    try:
+        prunable(reference)
+    except PruningError as error:
+        raise PruningError(f"costs: the reference: {error}") from error
 
 
 def _kind_of_device(model: nn.Module) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from secateurs.core import TrainingError
 from secateurs.zoo.models.initial import BnScale, initial_weights, one_of, positive
 
 Shortcut = Literal["A", "B"]
@@ -105,7 +106,7 @@ class ResNet(nn.Module):
         widths: channels of each stage, inside its blocks; every stage after the first halves the resolution.
         blocks: blocks in each stage; one number if all have as many.
         shortcut: "A" or "B", see :func:`shortcut_between`.
-        bottleneck: blocks are :class:`Bottleneck`, which have projections for shortcuts (shortcut B).
+        bottleneck: blocks are :class:`Bottleneck`, which have projections for shortcuts: with shortcut "B" only.
         inside: channels inside the bottlenecks of each stage; None for ``widths``. Outside are four times ``widths``.
         groups: groups of the bottlenecks' 3 x 3 convolutions.
         stem: "small" is a 3 x 3 convolution, "imagenet" one of 7 x 7 with stride 2, then 3 x 3 max
@@ -113,7 +114,8 @@ class ResNet(nn.Module):
         bn_scale: initial scales of batch normalisation, see :func:`~secateurs.zoo.models.initial.initial_weights`.
 
     Raises:
-        TrainingError: when a width or the number of stages or blocks is below 1, or an option is none of its choices.
+        TrainingError: when a width or the number of stages or blocks is below 1, or an option is none of its choices,
+            and for bottlenecks with shortcut "A".
     """
 
     def __init__(
@@ -134,6 +136,10 @@ class ResNet(nn.Module):
         every = (blocks,) * len(widths) if isinstance(blocks, int) else blocks
         positive(stages=len(widths), width=min(widths, default=1), blocks=min(every, default=1))
         one_of("stem", stem, ("small", "imagenet"))
+        if bottleneck and shortcut != "B":
+            raise TrainingError(
+                f"bottleneck blocks have projections for shortcuts: shortcut must be 'B', got {shortcut!r}"
+            )
         size, stride = (3, 1) if stem == "small" else (7, 2)
         self.conv = nn.Conv2d(input_shape[0], widths[0], size, stride, size // 2, bias=False)
         self.bn = nn.BatchNorm2d(widths[0])
