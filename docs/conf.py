@@ -31,6 +31,7 @@ autodoc_member_order = "bysource"
 suppress_warnings = ["ref.python"]  # fields named as builtins are (bytes): a type is no reference to one of them
 autodoc_default_options = {"exclude-members": "model_config"}
 autodoc_typehints_format = "short"
+autodoc_inherit_docstrings = False  # torch's own refer to labels of torch's documentation
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 # Fields under "Attributes:" are told in a list, not as entries beside the class's own, nor as links to namesakes.

@@ -16,8 +16,8 @@ from secateurs.report.rows import number
 class ChangePoint:
     """At the end of an epoch: how its change of magnitude goes with loss preservation, and how far its masks are.
 
-    ``correlation`` is the coefficient with |sum theta g| of a filter or |theta g| of a weight. Of filters,
-    ``of_sums`` is that with sum |theta g|, ``of_scales`` that with |gamma g_gamma|. A spread is over the
+    ``correlation`` is the coefficient with ``|sum theta g|`` of a filter or ``|theta g|`` of a weight. Of filters,
+    ``of_sums`` is that with ``sum |theta g|``, ``of_scales`` that with ``|gamma g_gamma|``. A spread is over the
     seeds that have a value.
     """
 
