@@ -21,7 +21,7 @@ RECIPE: dict[str, Any] = {
     "seeds": [0],
     "prune": {"density": 0.5},
     "moments": [0],
-    "signals": ["loss", "weight_change", {"name": "gradient_norms", "layerwise": True}],
+    "signals": ["loss", "weight_change", "kl_uniform", {"name": "gradient_norms", "layerwise": True}],
     "triggers": {"early": {"name": "early_crop", "threshold": 0.0}, "plain": {"name": "at", "moment": "1ep"}},
 }
 
@@ -32,10 +32,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> p0.Study:
     return p0.study_of(made.ordered(), made.store)
 
 
-def test_every_signal_with_one_value_is_told(study: p0.Study) -> None:
-    assert study.signals == ["weight_change", "loss"]
+def test_every_signal_with_one_value_is_told_but_a_loss_that_no_trigger_reads(study: p0.Study) -> None:
+    assert study.signals == ["kl_uniform", "weight_change"]
     (findings,) = find(study)
-    assert [curve.signal for curve in findings.signals] == ["weight_change", "loss"]
+    assert [curve.signal for curve in findings.signals] == ["kl_uniform", "weight_change"]
 
 
 def test_what_a_trigger_waits_for_and_that_its_bound_decided(study: p0.Study) -> None:

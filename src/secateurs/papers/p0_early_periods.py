@@ -16,7 +16,7 @@ from secateurs.report import DenseRun, InstabilityRun, PrunedRun, Study, Written
 from secateurs.studies import Choice, EarlyPeriodsStudy, Sweep
 from secateurs.studies.charged import Leg
 from secateurs.studies.folder import Ordered, StudyFolder
-from secateurs.when import Below, signal_of
+from secateurs.when import Below, TrainLoss, signal_of
 
 CITATION = """\
 @misc{nunez_soatto_early_pruning_periods,
@@ -52,6 +52,8 @@ def study_of(ordered: Ordered, store: Store, *, costs: bool = True) -> Study:
     recipes = [plan.recipe for plan in plans.values()]
     triggers = {name: spec for each in recipes for name, spec in each.triggers.items()}
     measured = _scalars(spec for each in recipes for spec in each.signals)
+    needs = {name: sorted(plan.recipe.trigger(name).needs) for plan in plans.values() for name in plan.recipe.triggers}
+    read = {signal for each in needs.values() for signal in each}
     jobs = sweep.jobs(store)
     return Study(
         title=title(ordered),
@@ -59,11 +61,10 @@ def study_of(ordered: Ordered, store: Store, *, costs: bool = True) -> Study:
         pruned=[run for label, plan in plans.items() for run in _pruned(plan, store, label or ordered.name, costs)],
         figure=recipe.figure,
         triggers={name: in_words(spec) for name, spec in triggers.items()},
-        needs={
-            name: sorted(plan.recipe.trigger(name).needs) for plan in plans.values() for name in plan.recipe.triggers
-        },
+        needs=needs,
         thresholds=dict(_thresholds(plans, ordered.name)),
-        signals=measured,
+        # That the loss falls is no news, unless a trigger waits for it.
+        signals=[name for name in measured if name != TrainLoss.name or name in read or measured == [name]],
         instability=[
             InstabilityRun(seed, label or ordered.name, str(moment), moment.epochs, summary(store, job))
             for label, plan in plans.items()
