@@ -31,7 +31,7 @@ from secateurs.core.errors import (
     did_you_mean,
 )
 from secateurs.core.groups import Group, Keep, Member, Padding
-from secateurs.core.model import evaluating, prunable
+from secateurs.core.model import evaluating, plain_attention, prunable
 from secateurs.core.moment import Moment
 from secateurs.core.numbers import all_finite
 from secateurs.core.randomness import derive_seed, generator_for
@@ -77,6 +77,7 @@ __all__ = [
     "did_you_mean",
     "evaluating",
     "generator_for",
+    "plain_attention",
     "prunable",
     "under",
     "version_of",

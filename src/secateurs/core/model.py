@@ -35,6 +35,22 @@ def evaluating(model: nn.Module) -> Iterator[nn.Module]:
             module.training = mode
 
 
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Torch's attention modules without the kernel that does a whole layer at once, and has no derivative.
+
+    >>> with plain_attention():
+    ...     torch.backends.mha.get_fastpath_enabled()
+    False
+    """
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
 _PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 

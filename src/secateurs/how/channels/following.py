@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import Batch, evaluating
+from secateurs.core import Batch, evaluating, plain_attention
 from secateurs.how.channels.branches import Decisions, Way, every_way
 from secateurs.how.channels.layers import LAYERS
 from secateurs.how.channels.pointwise import UNTAGGED, pointwise
@@ -40,24 +39,13 @@ def follow(tracer: Tracer, example: Any, ways: Sequence[Way] | None = None) -> N
             output = model(*args, **kwargs)
         tracer.end(output)
 
-    with evaluating(model), torch.no_grad(), _plain_attention(), tracer.following():
+    with evaluating(model), torch.no_grad(), plain_attention(), tracer.following():
         if ways is None:
             tracer.trace.ways = every_way(passed)
         else:
             for way in ways:
                 passed(Decisions(way))
         tracer.settle()
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Torch's own attention modules without the kernels that do a whole layer at once."""
-    was = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was)
 
 
 def _arguments(example: Any, device: torch.device) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -17,7 +17,7 @@ import torch
 import torch.autograd.forward_ad as forward_mode
 from torch import Tensor
 
-from secateurs.core import PruningError
+from secateurs.core import PruningError, plain_attention
 from secateurs.what.channels.bilinear import Bilinear
 from secateurs.what.channels.gated import Layers, Rows
 from secateurs.what.channels.multiplying import Gate, Multiplying, Site, UnseenError, sites_of
@@ -87,7 +87,7 @@ class GateLoss:
 
         # A level keeps the tangents of all that was computed in it: each pass has its own.
         within = _dual_level if dual else nullcontext
-        with _own_attention():
+        with plain_attention():
             try:
                 found = self._loss.mean(part, made, second=dual, within=within)
             except RuntimeError:  # whatever forward mode cannot do, and says in many words, derivatives by weights may
@@ -142,14 +142,3 @@ def _dual_level() -> Iterator[None]:
             warnings.simplefilter("ignore", DeprecationWarning)
             forward_mode.make_dual(torch.zeros(()), torch.zeros(()))
         yield
-
-
-@contextmanager
-def _own_attention() -> Iterator[None]:
-    """Without attention's inference path, which is one operation and has no derivative."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
