@@ -1,7 +1,8 @@
 """The vocabulary: every type that more than one room speaks of is named here, once.
 
 Nothing in this room computes anything about pruning; it says what a batch, a moment, a score, a
-signal, a trigger and a training state *are*, and how an error tells its remedy.
+signal, a trigger and a training state *are*, how an error tells its remedy, and by which rules on plain
+numbers a subnetwork is judged.
 """
 
 from secateurs.core.callables import (
@@ -31,6 +32,17 @@ from secateurs.core.errors import (
     did_you_mean,
 )
 from secateurs.core.groups import Group, Keep, Member, Padding
+from secateurs.core.matching import (
+    MATCHING_WITHIN,
+    SparsityRange,
+    early_stopping,
+    first_from,
+    is_matching,
+    least_dilation,
+    median_step,
+    most_extreme_matching,
+    sparsity_range,
+)
 from secateurs.core.model import evaluating, plain_attention, prunable
 from secateurs.core.moment import Moment
 from secateurs.core.numbers import all_finite
@@ -39,6 +51,7 @@ from secateurs.core.state import TrainState, under
 from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Factored, Predicts, Task
 
 __all__ = [
+    "MATCHING_WITHIN",
     "Batch",
     "Classifies",
     "DataError",
@@ -65,6 +78,7 @@ __all__ = [
     "Signal",
     "SignalError",
     "SignalState",
+    "SparsityRange",
     "Spec",
     "StoreError",
     "Task",
@@ -75,10 +89,17 @@ __all__ = [
     "all_finite",
     "derive_seed",
     "did_you_mean",
+    "early_stopping",
     "evaluating",
+    "first_from",
     "generator_for",
+    "is_matching",
+    "least_dilation",
+    "median_step",
+    "most_extreme_matching",
     "plain_attention",
     "prunable",
+    "sparsity_range",
     "under",
     "version_of",
 ]
