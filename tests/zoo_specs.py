@@ -12,10 +12,13 @@ SHAPE = (3, 32, 32)
 SHALLOW = {
     "cifar_resnet": {"depth": 8},
     "densenet": {"depth": 16, "bc": True},
+    "inception_v3": {"stem": "small"},
     "preresnet": {"depth": 8},
     "wide_resnet": {"depth": 8, "widen": 2},
 }
-"""Networks whose depth is an option; ``densenet`` is DenseNet-BC here, ``densenet40`` being without."""
+"""Networks whose depth is an option; ``densenet`` is DenseNet-BC here, ``densenet40`` being without.
+
+Inception-v3 has the stem for small images, since the other one takes none of 32 x 32."""
 
 
 def small(name: str, width: int = 4, **more: object) -> Spec:

@@ -24,7 +24,12 @@ def test_lenet_300_100_has_the_published_number_of_parameters() -> None:
 
 @pytest.mark.parametrize(
     ("name", "pairs", "side", "total"),
-    [("conv_2", 1, 16, 4_301_642), ("conv_4", 2, 8, 2_425_930), ("conv_6", 3, 4, 2_262_602)],
+    [
+        ("conv_2", 1, 16, 4_301_642),
+        ("conv_4", 2, 8, 2_425_930),
+        ("conv_6", 3, 4, 2_262_602),
+        ("conv_8", 4, 2, 5_278_282),
+    ],
 )
 def test_conv_networks_have_the_number_of_parameters_that_their_layers_make(
     name: str, pairs: int, side: int, total: int
@@ -33,6 +38,7 @@ def test_conv_networks_have_the_number_of_parameters_that_their_layers_make(
     convolutions = sum((9 * a + 1) * b for a, b in pairwise(channels))
     classifier = (side * side * channels[-1] + 1) * 256 + 257 * 256 + 257 * 10
     assert parameters(name) == convolutions + classifier == total
+    assert f"{total:,} parameters on CIFAR-10" in str(MODELS[name].__doc__)
 
 
 def resnet_parameters(widths: list[int], blocks: int, *, projections: bool, classes: int = 10) -> int:
@@ -222,6 +228,11 @@ def test_width_scales_the_prunable_weights_about_quadratically() -> None:
     [
         (Spec("vgg16"), (1, 28, 28), r"VGG-16 halves its input 5 times .* at least 32 x 32, got 28 x 28.*`size`"),
         (Spec("conv_6"), (1, 4, 4), "Conv-6 halves its input 3 times"),
+        (Spec("conv_8"), (1, 8, 8), "Conv-8 halves its input 4 times .* at least 16 x 16, got 8 x 8"),
+        (Spec("inception_v3"), (3, 74, 80), r"stem 'imagenet' needs images .* 75 x 75, got 74 x 80: .* stem to small"),
+        (Spec("inception_v3", {"stem": "small"}), (3, 6, 8), r"of at least 7 x 7, got 6 x 8: .*`enlarge`\)$"),
+        (Spec("inception_v3", {"stem": "none"}), (3, 32, 32), "stem must be 'small' or 'imagenet', got 'none'"),
+        (Spec("inception_v3", {"width": 0}), (3, 99, 99), "width must be at least 1, got 0"),
         (Spec("cifar_resnet", {"depth": 21}), (3, 32, 32), r"depth must be 6 n \+ 2 .*, got 21"),
         (Spec("cifar_resnet", {"depth": 2}), (3, 32, 32), "got 2"),
         (Spec("resnet20", {"shortcut": "C"}), (3, 32, 32), "shortcut must be 'A' or 'B', got 'C'"),

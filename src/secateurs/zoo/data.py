@@ -129,7 +129,7 @@ class ImageSet:
 
     def _normalised(self, images: Tensor) -> Tensor:
         shape = (1, -1, 1, 1)
-        return (images.float() - self.mean.view(shape)) / self.std.view(shape)
+        return (images.float() - self.mean.view(shape)).div_(self.std.view(shape))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from secateurs.core import Spec, TrainingError, derive_seed, did_you_mean
-from secateurs.zoo.models.conv import conv_2, conv_4, conv_6
+from secateurs.zoo.models.conv import conv_2, conv_4, conv_6, conv_8
 from secateurs.zoo.models.densenet import densenet, densenet40
+from secateurs.zoo.models.inception import inception_v3
 from secateurs.zoo.models.mlp import lenet_300_100
 from secateurs.zoo.models.mobilenet import mobilenet_v1
 from secateurs.zoo.models.preactivation import (
@@ -50,9 +51,11 @@ __all__ = [
     "conv_2",
     "conv_4",
     "conv_6",
+    "conv_8",
     "densenet",
     "densenet40",
     "digits_resnet",
+    "inception_v3",
     "lenet_300_100",
     "mobilenet_v1",
     "preresnet",
@@ -87,6 +90,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "conv_2": conv_2,
     "conv_4": conv_4,
     "conv_6": conv_6,
+    "conv_8": conv_8,
     "digits_resnet": digits_resnet,
     "cifar_resnet": cifar_resnet,
     "wide_resnet": wide_resnet,
@@ -113,6 +117,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "preresnet80": preresnet80,
     "preresnet110": preresnet110,
     "preresnet152": preresnet152,
+    "inception_v3": inception_v3,
     "resnext29": resnext29,
     "resnext101_32x8d": resnext101_32x8d,
     "resnext101_32x16d": resnext101_32x16d,

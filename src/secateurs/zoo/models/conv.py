@@ -1,4 +1,4 @@
-"""Conv-2, Conv-4 and Conv-6: the scaled-down VGGs of Frankle & Carbin (2019, fig. 2)."""
+"""Conv-2, Conv-4 and Conv-6: the scaled-down VGGs of Frankle & Carbin (2019, fig. 2); Conv-8, which P2 adds."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def conv_6(input_shape: tuple[int, ...], num_classes: int, *, width: int = 64) -
     make; its number for the convolutions alone, 1.1 M, agrees (1,145,408).
     """
     return _conv(6, input_shape, num_classes, width)
+
+
+def conv_8(input_shape: tuple[int, ...], num_classes: int, *, width: int = 64) -> nn.Module:
+    """Conv-8: four pairs of 3 x 3 convolutions (``width``, 2, 4 and 8 times ``width``), then 256-256-classes.
+
+    5,278,282 parameters on CIFAR-10. P2 (section 3.3.1) names it and says no more: it goes on as Conv-6 does.
+    """
+    return _conv(8, input_shape, num_classes, width)
 
 
 def _conv(depth: int, input_shape: tuple[int, ...], num_classes: int, width: int) -> nn.Module:
