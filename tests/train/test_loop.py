@@ -31,6 +31,7 @@ OPTIMIZERS: dict[str, Any] = {
     "nesterov, no decay of norms": {"nesterov": True, "decay_norms_and_biases": False},
     "adam": {"name": "adam"},
     "adamw": {"name": "adamw"},
+    "adam, fused": {"name": "adam", "fused": True},
 }
 
 

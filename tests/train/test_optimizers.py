@@ -50,6 +50,8 @@ CASES: dict[str, tuple[Sgd | Adam | AdamW, Callable[[Tensor], Tensor]]] = {
     ),
     "adamw": (AdamW(), lambda t: adam(t, 20, (0.9, 0.999), 1e-8, 0, 0.01)),
     "adamw, strong": (AdamW(weight_decay=0.3), lambda t: adam(t, 20, (0.9, 0.999), 1e-8, 0, 0.3)),
+    "adam, fused": (Adam(weight_decay=0.3, fused=True), lambda t: adam(t, 20, (0.9, 0.999), 1e-8, 0.3, 0)),
+    "adamw, fused": (AdamW(weight_decay=0.3, fused=True), lambda t: adam(t, 20, (0.9, 0.999), 1e-8, 0, 0.3)),
 }
 
 
@@ -91,6 +93,16 @@ def test_named_alone_and_unnamed() -> None:
     assert TrainSettings(epochs=1, optimizer={"momentum": 0.5}).optimizer == Sgd(momentum=0.5)
     chosen = TrainSettings(epochs=1, optimizer={"name": "adam", "betas": [0.5, 0.6]})
     assert TrainSettings.model_validate(chosen.model_dump(mode="json")) == chosen
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_fused_is_written_down_only_where_it_is_asked_for(kind: type[Adam | AdamW]) -> None:
+    assert "fused" not in kind().model_dump(mode="json"), "or every job of Adam would have another key"
+    fused = kind(fused=True)
+    assert fused.model_dump(mode="json")["fused"] is True
+    assert kind.model_validate(fused.model_dump(mode="json")) == fused
+    assert fused.build(nn.Linear(2, 1), RATE).defaults["fused"] is True
+    assert kind().build(nn.Linear(2, 1), RATE).defaults["fused"] is None
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,27 @@ def test_one_cycle_keeps_its_top_when_pruned_on_the_way_up_and_lambda_is_a_maxim
     assert chosen.highest_lr_from(again, down, 0.01) == pytest.approx(raised[1])
 
 
+@pytest.mark.parametrize("per", ["epoch", "step"])
+def test_a_line_may_end_above_zero_as_torch_has_it(per: str) -> None:
+    """P2's Inception-v3: from 0.03 to 0.005."""
+    chosen = settings({"name": "linear", "per": per, "floor": 1 / 6})
+    number = EPOCHS if per == "epoch" else END.steps
+    expected = torch_rates(lambda o: torch_lr.LinearLR(o, 1.0, 1 / 6, number), number)
+    each = PER_EPOCH if per == "epoch" else 1
+    assert rates(chosen) == pytest.approx([rate for rate in expected for _ in range(each)], rel=1e-12)
+    assert chosen.lr_at(END, START, LR) == pytest.approx(LR / 6)
+
+
+def test_a_line_to_zero_is_written_down_as_ever() -> None:
+    """Keys of jobs follow from what is written down."""
+    plain, to_zero = settings("linear"), settings({"name": "linear", "floor": 0})
+    assert plain.model_dump()["schedule"] == to_zero.model_dump()["schedule"] == {"name": "linear", "per": "epoch"}
+    assert rates(plain) == [LR * (1 - step // PER_EPOCH / EPOCHS) for step in range(END.steps)]
+    held = settings({"name": "linear", "floor": 0.5})
+    assert held.model_dump(mode="json")["schedule"] == {"name": "linear", "per": "epoch", "floor": 0.5}
+    assert TrainSettings.model_validate(held.model_dump()) == held
+
+
 def test_warm_up_is_not_restarted_by_pruning_inside_it() -> None:
     chosen = settings("exponential", warm_up="30it")
     at = Moment(10, PER_EPOCH)
@@ -164,6 +185,8 @@ def test_warm_up_is_not_restarted_by_pruning_inside_it() -> None:
         ({"schedule": {"name": "step", "milestones": [True]}}, "a moment is written"),
         ({"schedule": {"name": "step", "milestones": ["x"]}}, "is not understood"),
         ({"schedule": {"name": "exponential", "per": "step"}}, "schedule.exponential.per: unknown key"),
+        ({"schedule": {"name": "linear", "floor": -0.1}}, "schedule.linear.floor: .*greater than or equal to 0"),
+        ({"schedule": {"name": "linear", "floor": 2}}, "schedule.linear.floor: .*less than or equal to 1"),
         ({"schedule": "cosin"}, "does not match any of the expected tags"),
     ],
     ids=str,

@@ -1,11 +1,11 @@
-"""Optimisers as data: every option that changes a number stands here; how torch fuses them is left to torch."""
+"""Optimisers as data: every option that changes a number stands here."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import nn
 from torch.optim import Optimizer
 
@@ -43,11 +43,28 @@ class Sgd(Settings):
         )
 
 
-class Adam(Settings):
+class _Fused(Settings):
+    """What both kinds of Adam share: one pass over the weights, or torch's own choice.
+
+    ``fused`` is torch's kernel that does a step in one pass: the same formula, rounded otherwise. On a CPU it is
+    two to three times as fast, and nine times under a mask, since torch's square root of a zero takes five times
+    as long as that of another number. Only what says so has it: the keys of other jobs are what they would be without.
+    """
+
+    fused: bool = False
+
+    @model_serializer(mode="wrap")
+    def _fused_where_it_is_asked_for(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = whole(self)
+        return said if self.fused else {name: value for name, value in said.items() if name != "fused"}
+
+
+class Adam(_Fused):
     """Adam (Kingma & Ba 2015), with bias correction.
 
     ``weight_decay`` is L2: w times the weight is added to its gradient and goes through both
-    moments, so that weights with large gradients are decayed less.
+    moments, so that weights with large gradients are decayed less. ``fused`` steps in one pass, which is
+    faster, above all under a mask, and rounds otherwise.
     """
 
     name: Literal["adam"] = "adam"
@@ -59,14 +76,16 @@ class Adam(Settings):
     def build(self, model: nn.Module, lr: float) -> Optimizer:
         """The optimiser over all parameters of ``model``."""
         groups = _groups(model, self.decay_norms_and_biases)
-        return torch.optim.Adam(groups, lr=lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay)
+        return torch.optim.Adam(
+            groups, lr=lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=self.fused or None
+        )
 
 
-class AdamW(Settings):
+class AdamW(_Fused):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 
     ``weight_decay`` shrinks each weight by the factor 1 - lr * w before the step and never
-    enters the moments.
+    enters the moments. ``fused`` is as in :class:`Adam`.
     """
 
     name: Literal["adamw"] = "adamw"
@@ -78,7 +97,9 @@ class AdamW(Settings):
     def build(self, model: nn.Module, lr: float) -> Optimizer:
         """The optimiser over all parameters of ``model``."""
         groups = _groups(model, self.decay_norms_and_biases)
-        return torch.optim.AdamW(groups, lr=lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay)
+        return torch.optim.AdamW(
+            groups, lr=lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=self.fused or None
+        )
 
 
 def _groups(model: nn.Module, decay_norms_and_biases: bool) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ cosine and linear begin anew and reach 0 at the end; the others go on where they
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from secateurs.core import Moment
 from secateurs.train.frozen import MomentText, Settings, named
@@ -43,15 +43,30 @@ class Cosine(Settings):
 
 
 class Linear(Settings):
-    """A straight line from the start of the schedule to 0 at the run's end, changed every epoch or every step."""
+    """A straight line from the start of the schedule to 0 at the run's end, changed every epoch or every step.
+
+    Attributes:
+        floor: the line ends at this share of the maximum instead (of P2's Inception-v3: from 0.03 to 0.005 is 1/6).
+            Only settings that say so have it: the keys of other jobs are what they would be without.
+
+    >>> schedule, end = Linear(floor=0.2), Moment(4, 1)
+    >>> [round(schedule.factor(Moment(0, 1), Moment(epoch, 1), end), 9) for epoch in range(5)]
+    [1.0, 0.8, 0.6, 0.4, 0.2]
+    """
 
     name: Literal["linear"] = "linear"
     per: Per = "epoch"
+    floor: float = Field(0.0, ge=0, le=1)
+
+    @model_serializer(mode="wrap")
+    def _floor_where_there_is_one(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = whole(self)
+        return said if self.floor else {name: value for name, value in said.items() if name != "floor"}
 
     def factor(self, start: Moment, now: Moment, end: Moment) -> float:
         """Rate at ``now`` relative to the maximum, in a schedule from ``start`` to ``end``."""
         done, total = _span(start, now, end, self.per)
-        return 1 - done / total
+        return 1 - (1 - self.floor) * (done / total)
 
 
 class Step(Settings):

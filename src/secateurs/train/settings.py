@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from secateurs.core import Moment
+from secateurs.train.dilation import dilated_epochs, dilated_moment, dilated_schedule
 from secateurs.train.frozen import MomentText, Settings
 from secateurs.train.optimizers import OptimizerSettings, Sgd
 from secateurs.train.schedules import Exponential, OneCycle, Schedule, highest_factor
@@ -93,6 +95,43 @@ class TrainSettings(Settings):
         (0.375, 0.75)
         """
         return max_lr * highest_factor(self.schedule, start, now, self._end(now))
+
+    def dilated(self, factor: float, steps_per_epoch: int | None = None) -> Self:
+        """The same training in ``factor`` times the time, its schedule stretched alike (P2 section 3.3.6).
+
+        Epochs are whole: there are round(factor * epochs), at least 1, and :meth:`dilation` says which factor that
+        really is. Milestones and warm-up are scaled by that one, to the nearest step; gamma of an exponential
+        schedule is bent to ``gamma ** (1 / factor)``; the other schedules end with the run anyway. Where the number
+        of epochs stays, so do the settings.
+
+        Args:
+            steps_per_epoch: needed where milestones or the warm-up are said in epochs and would come to lie within one.
+
+        Raises:
+            TrainingError: when the factor is not positive, or ``steps_per_epoch`` is needed.
+
+        >>> settings = TrainSettings(epochs=160, schedule={"name": "step", "milestones": ("32000it", 120)})
+        >>> half = settings.dilated(0.5)
+        >>> half.epochs, half.schedule.milestones
+        (80, ('16000it', 60))
+        """
+        ratio = Fraction(dilated_epochs(self.epochs, factor), self.epochs)
+        if ratio == 1:
+            return self
+        changes = {
+            "epochs": int(ratio * self.epochs),
+            "schedule": dilated_schedule(self.schedule, ratio, steps_per_epoch),
+            "warm_up": dilated_moment(self.warm_up, ratio, steps_per_epoch),
+        }
+        return type(self)(**{**dict(self), **changes})
+
+    def dilation(self, factor: float) -> float:
+        """The factor that :meth:`dilated` comes to with whole epochs.
+
+        >>> TrainSettings(epochs=3).dilation(0.5), TrainSettings(epochs=160).dilation(0.5)
+        (0.6666666666666666, 0.5)
+        """
+        return dilated_epochs(self.epochs, factor) / self.epochs
 
     def _end(self, now: Moment) -> Moment:
         return Moment(self.epochs * now.steps_per_epoch, now.steps_per_epoch)
