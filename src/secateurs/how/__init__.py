@@ -32,7 +32,8 @@ from secateurs.how.density import (
     survivors,
 )
 from secateurs.how.enforce import Enforcement, apply, enforce
-from secateurs.how.keep import keep_top
+from secateurs.how.exchange import best_in_layers, exchange, union
+from secateurs.how.keep import keep_top, layer_counts
 from secateurs.how.mask import Mask
 from secateurs.how.steps import keep_in_steps
 
@@ -41,6 +42,7 @@ __all__ = [
     "Enforcement",
     "Mask",
     "apply",
+    "best_in_layers",
     "between",
     "channel_groups",
     "channel_mask",
@@ -49,6 +51,7 @@ __all__ = [
     "cut_in_place",
     "early_crop",
     "enforce",
+    "exchange",
     "expanded",
     "exponential",
     "groups_left",
@@ -59,6 +62,7 @@ __all__ = [
     "keep_in_steps",
     "keep_top",
     "keep_top_channels",
+    "layer_counts",
     "limited",
     "linear",
     "mask_channels",
@@ -66,4 +70,5 @@ __all__ = [
     "remove_channels",
     "rounds",
     "survivors",
+    "union",
 ]

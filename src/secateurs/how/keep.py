@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import floor
+from typing import Literal
 
 from torch import Tensor
 
@@ -72,6 +73,22 @@ def keep_top(
     for name, count in _layer_counts(scores, density, scope, alive).items():
         kept |= _select({name: scores[name]}, alive, count, repr(name))
     return Mask._adopt(kept)
+
+
+def layer_counts(parameters: Mapping[str, Tensor], density: float, scope: Literal["layer", "erk"]) -> dict[str, int]:
+    """How many entries of each layer :func:`keep_top` keeps where layers do not compete, whatever the scores.
+
+    Only shapes are looked at: parameters may be on the meta device.
+
+    Raises:
+        PruningError: when the density is not valid.
+
+    >>> import torch
+    >>> layer_counts({"a": torch.zeros(4, 10), "b": torch.zeros(2, 4)}, 0.5, "erk")
+    {'a': 17, 'b': 7}
+    """
+    survivors(density, 0)
+    return _layer_counts(parameters, density, scope, None)
 
 
 def _alive(scores: Scores, within: Mapping[str, Tensor] | None) -> Mask | None:
