@@ -17,6 +17,8 @@ from secateurs.procedures import (
     early_pruning,
     find_channels,
     find_mask,
+    imp,
+    lrr,
     prune,
     prune_step,
 )
@@ -79,7 +81,9 @@ __all__ = [
     "fine_tuning_trigger",
     "fisher",
     "grasp",
+    "imp",
     "keep_top",
+    "lrr",
     "magnitude",
     "no_later_than",
     "observe",

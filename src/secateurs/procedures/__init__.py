@@ -3,33 +3,58 @@
 from secateurs.procedures.ablations import shuffled
 from secateurs.procedures.automatic import AutomaticRun, automatic_pruning
 from secateurs.procedures.channels import ChannelSettings, find_channels
+from secateurs.procedures.dynamic_imp import DynamicImp, DynamicImpSettings, all_grown, dynamic_imp, phase_mask
 from secateurs.procedures.early_pruning import early_pruning
 from secateurs.procedures.facts import channel_facts, mask_facts
+from secateurs.procedures.growth import laid_on
 from secateurs.procedures.instability import Instability, Pair, compare_copies, copy_of, instability, throughout
+from secateurs.procedures.lottery import Ticket, imp, lrr
 from secateurs.procedures.masks import MaskSettings, find_mask
 from secateurs.procedures.pruning import PruneChannelSettings, PruneSettings, prune, prune_step
+from secateurs.procedures.regrowth import Regrown, RegrowthSettings, regrow, regrowth, sparse_from_the_start
 from secateurs.procedures.settings import ITERATED
+from secateurs.procedures.tickets import kept_by_level, next_mask, random_mask, redrawn, replayed, rewound
 
 __all__ = [
     "ITERATED",
     "AutomaticRun",
     "ChannelSettings",
+    "DynamicImp",
+    "DynamicImpSettings",
     "Instability",
     "MaskSettings",
     "Pair",
     "PruneChannelSettings",
     "PruneSettings",
+    "Regrown",
+    "RegrowthSettings",
+    "Ticket",
+    "all_grown",
     "automatic_pruning",
     "channel_facts",
     "compare_copies",
     "copy_of",
+    "dynamic_imp",
     "early_pruning",
     "find_channels",
     "find_mask",
+    "imp",
     "instability",
+    "kept_by_level",
+    "laid_on",
+    "lrr",
     "mask_facts",
+    "next_mask",
+    "phase_mask",
     "prune",
     "prune_step",
+    "random_mask",
+    "redrawn",
+    "regrow",
+    "regrowth",
+    "replayed",
+    "rewound",
     "shuffled",
+    "sparse_from_the_start",
     "throughout",
 ]

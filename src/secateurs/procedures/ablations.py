@@ -24,22 +24,28 @@ def shuffled(mask: Mask, pruning_seed: int = 0) -> Mask:
 
 
 def drawn_anew(
-    state: TrainState, data: Dataset, training: TrainSettings, model: Spec | None, pruning_seed: int
+    state: TrainState,
+    data: Dataset,
+    training: TrainSettings,
+    model: Spec | None,
+    pruning_seed: int,
+    *,
+    asked_by: str = "prune.ablation",
 ) -> TrainState:
-    """A dense state of the same network with other initial weights.
+    """A dense state of the same network at step 0 with other initial weights; errors begin with ``asked_by``.
 
     Raises:
         PruningError: when ``model`` is missing or another network than the state's.
     """
     if model is None:
         raise PruningError(
-            "prune.ablation: 'reinitialise' draws weights anew: pass model=, the Spec that the network was built from"
+            f"{asked_by}: 'reinitialise' draws weights anew: pass model=, the Spec that the network was built from"
         )
     device = next(state.model.parameters()).device
     fresh = begin(model, data, training, init_seed=derive_seed("reinitialise", pruning_seed), device=device)
     if _shapes(fresh.model.state_dict()) != _shapes(state.model.state_dict()):
         raise PruningError(
-            f"prune.ablation: model {model.name!r} is not the network of the state, which has other parameters: "
+            f"{asked_by}: model {model.name!r} is not the network of the state, which has other parameters: "
             "pass the Spec that it was built from"
         )
     return fresh
