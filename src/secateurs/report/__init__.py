@@ -4,7 +4,8 @@ It never touches a network: it is given plain rows (:class:`Study`), works out w
 (:func:`find`) and writes it down for a person (:func:`write_report`, :func:`show`), and two studies
 side by side (:func:`compare`, :func:`write_comparison`). A study of methods has its own rows
 (:class:`MethodStudy`) and report (:func:`find_methods`, :func:`write_methods_report`,
-:func:`show_methods`); so has the regret benchmark (:class:`RankingStudy`,
+:func:`show_methods`); so have lottery tickets (:class:`TicketStudy`, :func:`find_tickets`,
+:func:`write_tickets_report`, :func:`show_tickets`) and the regret benchmark (:class:`RankingStudy`,
 :func:`write_ranking_report`, :func:`show_ranking`). ``Progress`` shows a graph of jobs at work in a terminal.
 """
 
@@ -34,6 +35,14 @@ from secateurs.report.rows import GRID, DenseRun, InstabilityRun, Provenance, Pr
 from secateurs.report.sentences import summary
 from secateurs.report.tables import COLUMNS, columns_of, tables, to_csv, write_tables
 from secateurs.report.terminal import Progress, show, show_comparison
+from secateurs.report.tickets import (
+    TicketFindings,
+    TicketRun,
+    TicketStudy,
+    find_tickets,
+    show_tickets,
+    write_tickets_report,
+)
 
 if TYPE_CHECKING:
     from secateurs.report.canvas import save, svg
@@ -79,6 +88,9 @@ __all__ = [
     "SignalPeak",
     "Spread",
     "Study",
+    "TicketFindings",
+    "TicketRun",
+    "TicketStudy",
     "TriggerResult",
     "Written",
     "bootstrap_interval",
@@ -90,6 +102,7 @@ __all__ = [
     "draw_panels",
     "find",
     "find_methods",
+    "find_tickets",
     "ranks",
     "render",
     "render_comparison",
@@ -98,6 +111,7 @@ __all__ = [
     "show_comparison",
     "show_methods",
     "show_ranking",
+    "show_tickets",
     "spearman",
     "summary",
     "svg",
@@ -108,4 +122,5 @@ __all__ = [
     "write_ranking_report",
     "write_report",
     "write_tables",
+    "write_tickets_report",
 ]

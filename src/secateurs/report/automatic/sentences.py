@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from secateurs.report.automatic.result import AutomaticResult
 from secateurs.report.chance import against, hardly_better
 from secateurs.report.costs.measures import MEASURES, in_words
@@ -98,13 +101,18 @@ def _spent(result: AutomaticResult) -> list[str]:
     costs, said = result.costs, []
     if result.pruned is not None and costs.get("seconds_scoring") is not None:
         said.append(f"Finding what to prune took {_seconds(costs['seconds_scoring'])}.")
+    return [*said, *spent_energy(costs)]
+
+
+def spent_energy(costs: Mapping[str, Any]) -> list[str]:
+    """The energy among costs in words, with what it rests on; nothing where it was not measured."""
     emissions = costs.get("emissions")
-    if emissions is not None:
-        energy, carbon = (in_words(name, MEASURES[name].value(costs)) for name in ("energy", "emissions"))
-        basis = "; ".join(emissions[name] for name in ("tool", "basis", "grid"))
-        estimate = "an estimate; " if emissions["estimated"] else ""
-        said.append(f"Energy: {energy}, {carbon} of CO2eq ({estimate}{basis}).")
-    return said
+    if emissions is None:
+        return []
+    energy, carbon = (in_words(name, MEASURES[name].value(costs)) for name in ("energy", "emissions"))
+    basis = "; ".join(emissions[name] for name in ("tool", "basis", "grid"))
+    estimate = "an estimate; " if emissions["estimated"] else ""
+    return [f"Energy: {energy}, {carbon} of CO2eq ({estimate}{basis})."]
 
 
 def _seconds(seconds: float) -> str:

@@ -1,0 +1,129 @@
+"""The tables of the page, as text: everything about one setting, and the tables 4.1 and 4.2 over settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from secateurs.report.curves import Spread
+from secateurs.report.tickets import stability_grids, words
+from secateurs.report.tickets.cells import Cell
+from secateurs.report.tickets.findings import RANDOM, TicketFindings
+from secateurs.report.tickets.grid import Grid, Line
+from secateurs.report.tickets.rows import DENSE
+from secateurs.report.words import NOTHING, plain_percent
+
+MORE: tuple[Callable[[TicketFindings], Iterable[Grid]], ...] = (stability_grids.grids,)
+"""Tables of chapter 4 for one setting, after its accuracies."""
+
+
+def grids(findings: TicketFindings) -> Iterator[Grid]:
+    """The tables of one setting."""
+    if any(cell.spread() is not None for cell in findings.cells):
+        yield _accuracies(findings)
+    for more in MORE:
+        yield from more(findings)
+
+
+def overall(found: Sequence[TicketFindings]) -> Iterator[Grid]:
+    """P2 tables 4.1 and 4.2: a line for each setting that has iterative magnitude pruning."""
+    judged = [each for each in found if each.imp is not None and each.dense() is not None and each.has_results]
+    if judged:
+        yield _extremes(judged)
+    at_start = [each for each in judged if each.at_start is not None and each.reach is not None]
+    if at_start:
+        yield _from_start(at_start)
+    yield from _beside_others(found)
+
+
+def _extremes(found: Sequence[TicketFindings]) -> Grid:
+    lines = []
+    for each in found:
+        reach = None if each.at_chance else each.reach
+        where = NOTHING if reach is None else words.remaining(reach.density)
+        moment = NOTHING if reach is None or reach.step is None else f"{reach.step:,}"
+        lines.append(Line(each.setting, (f"{each.steps:,}", plain_percent(each.dense()), where, moment, _test(reach))))
+    columns = ("Setting", "Steps", "Dense, test, %", "Weights remaining, %", "k, steps", "Test there, %")
+    within = words.within(found[0].study.matching_within)
+    note = (
+        f"The fewest weights at which IMP, rewound to any moment, is in the mean {within}. Moment and level "
+        "are chosen by test accuracy, as in P2: good for choosing a level to look at, too kind for a result."
+    )
+    return Grid("extremes", "The most extreme matching level", columns, (("", tuple(lines)),), note)
+
+
+def _from_start(found: Sequence[TicketFindings]) -> Grid:
+    lines = []
+    for each in found:
+        level = each.reach.level if each.reach is not None else 0
+        at = {name: each.cell(name, level, each.at_start) for name in each.tickets}
+        own = at[each.imp] if each.imp is not None else None
+        shown = [_test(at.get(name) if name is not None else None) for name in _beside(each)]
+        matches = NOTHING if own is None or own.matching is None else "yes" if own.matching else "no"
+        below = None if own is None else own.difference
+        drop = NOTHING if below is None else words.difference(Spread(-below.mean, below.sd, below.n))
+        remaining = words.remaining(each.reach.density) if each.reach is not None else NOTHING
+        lines.append(Line(each.setting, (remaining, plain_percent(each.dense()), *shown, drop, matches)))
+    columns = ("Setting", "Weights remaining, %", "Dense, %", "IMP, %", "Random pruning, %", "Re-initialised, %")
+    note = (
+        "Test accuracy with weights from k = 0, at the level of the table above; Δ IMP: dense minus IMP in points, "
+        "paired by seed."
+    )
+    return Grid("start", "Rewound to k = 0", (*columns, "Δ IMP", "Matching?"), (("", tuple(lines)),), note, text=1)
+
+
+def _beside_others(found: Sequence[TicketFindings]) -> Iterator[Grid]:
+    """What others report beside what was measured here, a part for each source and ticket."""
+    parts: dict[str, list[Line]] = {}
+    for each in found:
+        for other in (one for one in each.study.reported if one.setting == each.setting):
+            ticket, left, here = other.ticket or DENSE, NOTHING, plain_percent(each.dense())
+            if other.ticket is not None and other.density is not None:
+                left = words.remaining(other.density)
+                line = each.line(other.ticket, other.rewind or each.first)
+                # Densities of levels are products of rates: papers print three digits of them.
+                cells = [cell for cell in line if abs(cell.density / other.density - 1) < 0.01]
+                here = _test(cells[0] if cells else None)
+            told = (left, f"{100 * other.accuracy:.1f}", here)
+            parts.setdefault(f"{other.source}: {ticket}", []).append(Line(each.setting, told))
+    if parts:
+        columns = ("Setting", "Weights remaining, %", "Reported, %", "Here, %")
+        lines = tuple((name, tuple(own)) for name, own in parts.items())
+        note = "Test accuracy, from the same rewinding moment; where none is told, from the earliest one here."
+        yield Grid("reported", "Beside what others report", columns, lines, note)
+
+
+def _beside(findings: TicketFindings) -> tuple[str | None, str | None, str | None]:
+    return findings.imp, findings.one_of(*RANDOM), findings.one_of("redrawn")
+
+
+def _accuracies(findings: TicketFindings) -> Grid:
+    several_k = len(findings.moments) > 1
+    head = ("k, steps",) if several_k else ()
+    columns = ("Weights remaining, %", *head, "Test, %", "Train, %", "Minus dense, points", "Matching", "Seeds")
+    whole = [cell for cell in findings.cells if cell.ticket == DENSE][:1]  # it is that of every moment
+    parts = {DENSE: whole, **{name: [c for c in findings.cells if c.ticket == name] for name in findings.tickets}}
+    lines = tuple((name, tuple(_lines(findings, own, several_k))) for name, own in parts.items() if own)
+    several = "; differences are paired by seed, with their 95 % bootstrap intervals"
+    note = (
+        f"Mean over seeds{', ± standard deviation' + several if len(findings.seeds) > 1 else ''}. Matching: "
+        f"{words.within(findings.study.matching_within)}. Shaded: the fewest weights at which the ticket matches."
+    )
+    return Grid("accuracy", "Accuracy", columns, lines, note)
+
+
+def _lines(findings: TicketFindings, own: Sequence[Cell], several_k: bool) -> Iterator[Line]:
+    """A ticket's cells, those of its most extreme matching level shaded."""
+    reached = [cell.density for cell in own if cell.level > 0 and cell.matching and not findings.at_chance]
+    least = min(reached, default=None)
+    for cell in own:
+        moment = (NOTHING if cell.step is None else f"{cell.step:,}",) if several_k else ()
+        test, train = plain_percent(cell.spread()), plain_percent(cell.spread("train"))
+        below = NOTHING if cell.level == 0 else words.difference(cell.difference, cell.interval)
+        matches = NOTHING if cell.level == 0 or cell.matching is None else "yes" if cell.matching else "no"
+        seeds = f"{len(cell.accuracies())}{f' ({words.lost(cell)})' if words.lost(cell) else ''}"
+        marked = cell.density == least and bool(cell.matching)
+        yield Line(words.remaining(cell.density), (*moment, test, train, below, matches, seeds), marked)
+
+
+def _test(cell: Cell | None) -> str:
+    return NOTHING if cell is None else plain_percent(cell.spread())
