@@ -44,7 +44,7 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> str:
         ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: early_periods, importance, "),
         (
             "base: demo\nstudy: late\nscales: {demo: {}}",
-            "study: unknown kind 'late'; choices: early_periods, importance, methods, regret",
+            "study: unknown kind 'late'; choices: early_periods, importance, methods, regret, tickets",
         ),
         ("common: {}", "scales: has none; put at least one there, e.g. small: {}"),
         ("scales: {small: {}, smoke: {}}", "say which scale; choices: small, smoke"),

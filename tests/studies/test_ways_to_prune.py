@@ -29,7 +29,10 @@ def cells(recipe: Methods, store: Path) -> dict[str, Cell]:
 
 
 FAULTS: list[tuple[dict[str, Any], str]] = [
-    ({"how": "chanels"}, "methods.new.how: unknown way 'chanels'; choices: channels, masks; did you mean 'channels'?"),
+    (
+        {"how": "chanels"},
+        "methods.new.how: unknown way 'chanels'; choices: channels, dynamic, dynamic_imp, masks; did you mean 'channel",
+    ),
     ({"how": "channels", "score": "snapp"}, "methods.new.score: unknown name 'snapp'"),
     (
         {"how": "channels", "score": {"name": "snip", "reduc": 1}},

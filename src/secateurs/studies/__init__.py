@@ -7,8 +7,9 @@ from secateurs.studies.kinds import STUDIES, Kind
 from secateurs.studies.methods import Cell, MethodsPlan
 from secateurs.studies.plan import Plan
 from secateurs.studies.recipe import check, load_recipe, shipped
-from secateurs.studies.schema import EarlyPeriods, Methods, StudyRecipe
+from secateurs.studies.schema import EarlyPeriods, Methods, StudyRecipe, Tickets
 from secateurs.studies.sweep import Sweep
+from secateurs.studies.tickets import TicketCell, TicketsPlan
 
 __all__ = [
     "STUDIES",
@@ -23,6 +24,9 @@ __all__ = [
     "Plan",
     "StudyRecipe",
     "Sweep",
+    "TicketCell",
+    "Tickets",
+    "TicketsPlan",
     "check",
     "load_recipe",
     "log_of",

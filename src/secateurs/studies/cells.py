@@ -6,12 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from secateurs.core import Moment, PruningError, Trigger
+from secateurs.core import Moment, PruningError, TrainingError, Trigger
 from secateurs.jobs import Job
 from secateurs.studies.charged import Leg
 from secateurs.studies.plan import Planner
 from secateurs.studies.rounds_runs import moments_of_rounds
-from secateurs.studies.schema import AnyMethod, ChannelRecipe, Methods, PruneRecipe
+from secateurs.studies.schema import (
+    AnyMethod,
+    ChannelMethodRecipe,
+    ChannelRecipe,
+    DynamicImpRecipe,
+    DynamicMethod,
+    MethodRecipe,
+    Methods,
+    PruneRecipe,
+    RegrowthRecipe,
+)
+from secateurs.studies.schema.dynamic import faults_in_steps
 
 
 @dataclass(frozen=True)
@@ -57,12 +68,13 @@ class Cell:
 class Pruning(NamedTuple):
     """One method at one density, and where it prunes: a moment of the plan, or where a trigger fires.
 
-    ``scored`` is another moment, where mask or channels are found; None: where it prunes.
+    ``scored`` is another moment, where mask or channels are found; None: where it prunes. What is sparse from the
+    first step on prunes at step 0.
     """
 
     method: str
     said: AnyMethod
-    settings: PruneRecipe | ChannelRecipe
+    settings: PruneRecipe | ChannelRecipe | RegrowthRecipe | DynamicImpRecipe
     at: Moment | None
     scored: Moment | None
 
@@ -74,6 +86,8 @@ class Pruning(NamedTuple):
     @property
     def of_trained_weights(self) -> bool:
         """Whether it scores or prunes others than initial weights."""
+        if isinstance(self.settings, DynamicImpRecipe):
+            return self.settings.first == "imp"
         return any(moment is None or moment.steps > 0 for moment in (self.at, self.scored or self.at))
 
     def trigger(self, epochs: int, seed: int) -> Trigger:
@@ -97,9 +111,13 @@ def prunings(recipe: Methods, planner: Planner) -> Iterator[Pruning]:
     """Every method at every density and moment, in the recipe's order.
 
     Raises:
-        TrainingError: when a moment, or the last of the rounds that begin there, lies outside the run.
+        TrainingError: when a moment, or the last of the rounds that begin there, lies outside the run; of dynamic
+            sparsity, when its mask would never move, or a switch lies outside the run.
     """
     for name, method in recipe.methods.items():
+        if isinstance(method, DynamicMethod):
+            yield from _dynamic(recipe, planner, name, method)
+            continue
         text = method.scored_at
         scored = None if text is None else planner.moment(text, f"methods.{name}.scored_at")
         for density in recipe.densities:
@@ -110,7 +128,17 @@ def prunings(recipe: Methods, planner: Planner) -> Iterator[Pruning]:
                 yield Pruning(name, method, settings, at, scored)
 
 
-def _moments(recipe: Methods, planner: Planner, name: str, method: AnyMethod) -> list[Moment | None]:
+def _dynamic(recipe: Methods, planner: Planner, name: str, method: DynamicMethod) -> Iterator[Pruning]:
+    for density in recipe.densities:
+        settings = method.at_density(density)
+        for fault in faults_in_steps(settings, recipe.train.epochs, planner.steps_per_epoch):
+            raise TrainingError(f"methods.{name}.{fault}")
+        yield Pruning(name, method, settings, planner.moment(0, f"methods.{name}"), None)
+
+
+def _moments(
+    recipe: Methods, planner: Planner, name: str, method: MethodRecipe | ChannelMethodRecipe
+) -> list[Moment | None]:
     """Where a method prunes, each once; None where a trigger says it."""
     if method.when is not None:
         return [None]

@@ -117,13 +117,14 @@ def row_spent(row: Mapping[str, Any], signals: Collection[str] = (), share: floa
     return Spent(share * (training + watched + scoring), None, share * watched, share * scoring)
 
 
-def emissions_of(entry: Entry) -> Emissions | None:
-    """Energy and CO2eq of a finished job, all its sittings; None where one was not measured.
+def emissions_of(*entries: Entry) -> Emissions | None:
+    """Energy and CO2eq of finished jobs, all their sittings; None where one was not measured.
 
     Raises:
-        StoreError: when it is not finished.
+        StoreError: when one is not finished.
     """
-    return _together([None if told is None else Emissions(**told) for told in entry.measured])
+    told = (each for entry in entries for each in entry.measured)
+    return _together([None if each is None else Emissions(**each) for each in told])
 
 
 def _of_leg(entry: Entry, leg: Leg) -> Spent:

@@ -10,17 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from secateurs.core import Batch, Keep, Task, TrainState, under
-from secateurs.how import Mask
-from secateurs.how.channels import channel_groups, cut_in_place
+from secateurs.core import Batch, Task
 from secateurs.jobs import Context, Entry, Job, job
 from secateurs.measure.costs import Clock, MakeOptimizer, costs
+from secateurs.studies.ended import placed
 from secateurs.studies.plan import Planner
 from secateurs.studies.runs import RunConfig, load_data, located
 from secateurs.train import Seeds, TrainSettings
 from secateurs.train.objective import objective
 from secateurs.train.precision import Arithmetic
-from secateurs.zoo import Dataset
 
 _COST = 0.1
 """What measuring counts in progress bars, in epochs."""
@@ -49,7 +47,7 @@ def costs_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
         summary = inputs["run"].summary
         if summary["diverged"] is not None and "test_loss" not in summary:
             return {"costs": None}  # the dense run diverged before: nothing was pruned or trained
-        state = _final(inputs["run"].tensors("final"), c.untrained(data, ctx.device), data)
+        state = placed(inputs["run"].tensors("final"), c.untrained(data, ctx.device), data)
     found = costs(
         state.model,
         _as_trained(data.task, c.train, ctx.device),
@@ -80,15 +78,6 @@ def costs_job(planner: Planner, run: Job) -> Job:
     config = CostsConfig(model=r.model, data=r.data, train=r.train, seeds=seeds, **said)
     label = "costs of the dense network" if dense else f"costs of {run.label.removeprefix(f'{planner.setting}: ')}"
     return planner.job("costs_run", config, {} if dense else {"run": run}, {}, label, _COST)
-
-
-def _final(tensors: Mapping[str, Tensor], blank: TrainState, data: Dataset) -> TrainState:
-    """The network that a run ended with, and its mask; the optimiser is of no use here."""
-    channels, mask = under("channels", tensors), under("mask", tensors)
-    if channels:
-        cut_in_place(blank.model, Keep(channel_groups(blank.model, data.example), channels))
-    blank.model.load_state_dict(under("model", tensors))
-    return blank.take(mask=Mask.from_tensors(mask) if mask else None)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from secateurs.core import under
 from secateurs.jobs import Context, Entry, job
 from secateurs.studies.counted import counted
-from secateurs.studies.runs import RunConfig, final_numbers, load_data, located, one_epoch
+from secateurs.studies.runs import RunConfig, final_numbers, load_data, located, look_first, one_epoch
 from secateurs.studies.schema import SignalPart
 from secateurs.train import observe, pack, unpack
 from secateurs.when import Watch, signal_of
@@ -40,6 +40,7 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
     if ctx.restored is None:
         observe(state, data, [watch])
         ctx.log(watch.rows[-1])
+        look_first(state, data, c, ctx)
     else:
         tensors, meta = ctx.restored
         state = unpack(under("state", tensors), meta["state"], state)

@@ -85,7 +85,8 @@ def _unknown(key: str, holder: type[BaseModel] | None, others: list[Any]) -> str
             remedy = f" (how: {_way(other)})" if verb == "is" else f": leave out how: {own}, or say how: {_way(other)}"
             return f"{key} {verb} for {_way(other)}{remedy}"
     fields = {**(holder.model_fields if holder else {}), "how": None}
-    known = [name for name in fields if name != "density" or "every" not in fields]  # a method's is the study's to say
+    of_study = hasattr(holder, "at_density")  # then the density is the study's to say
+    known = [name for name in fields if name != "density" or not of_study]
     return f"unknown key{did_you_mean(key, known)}"
 
 

@@ -10,11 +10,13 @@ import yaml
 
 from secateurs.core import RecipeError, StoreError
 from secateurs.jobs import Job, Store
+from secateurs.studies.extending import Difference, differences
 from secateurs.studies.recipe import check
 from secateurs.studies.schema import StudyRecipe
 from secateurs.studies.sweep import Sweep
 
 _RECIPE = "recipe.yaml"
+_SHOWN = 12  # differences that are told one by one
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,16 @@ class StudyFolder:
     def create(cls, root: Path, ordered: Ordered) -> StudyFolder:
         """Make the folder, or go on with the one that is there, and write down what is ordered.
 
+        A study may be run again with a recipe that extends it: what was there stays, and more is added.
+
         Raises:
-            StoreError: when something else is in the folder, or it cannot be written.
+            StoreError: when something else is in the folder, a study of other settings, or it cannot be written.
         """
         path = root / _RECIPE
-        if path.exists() and not _is_ours(path):
-            raise StoreError(f"{path}: is a file of yours, not of a study: name another folder with --out")
+        if path.exists():
+            if not _is_ours(path):
+                raise StoreError(f"{path}: is a file of yours, not of a study: name another folder with --out")
+            _check_extends(root, ordered)
         Store(root / ordered.store)
         content = {
             "name": ordered.name,
@@ -100,18 +106,44 @@ class StudyFolder:
         Raises:
             RecipeError: when the file was damaged or written by another version.
         """
-        path = self.root / _RECIPE
-        try:
-            saved: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-            content = dict(saved["recipe"])
-            name, device, command, store = (str(saved[key]) for key in ("name", "device", "command", "store"))
-        except KeyError as error:
-            raise RecipeError(
-                f"{path}: has no {error}; it was written by another version: run the recipe again into another folder"
-            ) from error
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
-            raise RecipeError(f"{path}: cannot be read ({error}); run the recipe again into this folder") from error
-        return Ordered(check(content, str(path)), name, device, command, store)
+        return _ordered(self.root / _RECIPE)
+
+
+def _ordered(path: Path) -> Ordered:
+    try:
+        saved: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = dict(saved["recipe"])
+        name, device, command, store = (str(saved[key]) for key in ("name", "device", "command", "store"))
+    except KeyError as error:
+        raise RecipeError(
+            f"{path}: has no {error}; it was written by another version: run the recipe again into another folder"
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
+        raise RecipeError(f"{path}: cannot be read ({error}); run the recipe again into this folder") from error
+    return Ordered(check(content, str(path)), name, device, command, store)
+
+
+def _check_extends(root: Path, ordered: Ordered) -> None:
+    """See that what is ordered is the study in a folder, or an extension of it."""
+    try:
+        there = _ordered(root / _RECIPE)
+    except RecipeError:
+        return  # damaged, or of another version: the new one takes its place; results have their own names
+    found = differences(there.recipe, ordered.recipe)
+    if _short(there.name) != _short(ordered.name):
+        found = [Difference("recipe", there.name, ordered.name), *found]
+    if found:
+        more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        lines = "".join(f"\n  {each}" for each in found[:_SHOWN])
+        raise StoreError(
+            f"{root}: holds a study of other settings, which this one would take the place of:{lines}{more}\n"
+            f"run it into another folder with --out; --store {root / there.store} shares the results that are the same"
+        )
+
+
+def _short(name: str) -> str:
+    """A recipe's name and scale, wherever its file lies."""
+    return name.rsplit("/", 1)[-1]
 
 
 def _is_ours(path: Path) -> bool:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from secateurs.core import Moment, TrainState
 from secateurs.how import cut_in_place
 from secateurs.jobs import Context, Entry, job
 from secateurs.measure import l2_distance
 from secateurs.procedures import Instability, compare_copies, copy_of, prune
+from secateurs.studies.copies import packed, restored
 from secateurs.studies.runs import RunConfig, dense_state, load_data, located
 from secateurs.studies.schema import PrunePart
-from secateurs.train import pack, train, unpack
+from secateurs.train import train
 from secateurs.zoo import Dataset
 
 
@@ -57,7 +57,7 @@ def instability_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Co
     if c.prune is not None:
         start = prune(start, data, c.prune, c.train, pruning_seed=c.seeds.pruning, model=c.model)
     end = Moment.parse(c.until or c.train.epochs, start.moment.steps_per_epoch)
-    copies = _restored(c, data, ctx) or [copy_of(start, c.train, c.after) for _ in c.order_seeds]
+    copies = restored(c, data, ctx) or [copy_of(start, c.train, c.after) for _ in c.order_seeds]
     as_it_went = c.after == "continue" and c.prune is None
     for place, seed in enumerate(c.order_seeds):
         if as_it_went and seed == c.seeds.order:
@@ -66,7 +66,7 @@ def instability_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Co
             epoch_end = Moment.parse(copies[place].moment.epoch + 1, end.steps_per_epoch)
             copies[place] = train(copies[place], data, c.train, until=min(epoch_end, end), order_seed=seed)
             ctx.progress(epoch=sum(each.moment.epoch for each in copies), epochs=len(copies) * end.epoch)
-            ctx.pause_point(partial(_packed, copies))
+            ctx.pause_point(partial(packed, copies))
     found = compare_copies(copies, c.order_seeds, data, start=start.moment, end=end, points=c.points)
     for row in rows_of(found, c.at):
         ctx.log(row)
@@ -122,22 +122,3 @@ def _at(moment: str, c: InstabilityConfig, data: Dataset, dense: Entry, ctx: Con
     """The dense run's state at a moment."""
     blank = c.untrained(data, ctx.device)
     return dense_state(dense, Moment.parse(moment, blank.moment.steps_per_epoch), blank, data, c)
-
-
-def _packed(copies: Sequence[TrainState]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    packs = [pack(copy) for copy in copies]
-    tensors = {f"{place}/{name}": tensor for place, (own, _) in enumerate(packs) for name, tensor in own.items()}
-    return tensors, {"copies": [meta for _, meta in packs]}
-
-
-def _restored(c: InstabilityConfig, data: Dataset, ctx: Context) -> list[TrainState]:
-    """The copies as an earlier sitting left them; none where there was no earlier one."""
-    if ctx.restored is None:
-        return []
-    tensors, meta = ctx.restored
-    own: list[dict[str, Tensor]] = [{} for _ in meta["copies"]]
-    for path, tensor in tensors.items():
-        place, name = path.split("/", 1)
-        own[int(place)][name] = tensor
-    states = zip(own, meta["copies"], strict=True)
-    return [unpack(each, known, c.untrained(data, ctx.device), data.example) for each, known in states]

@@ -13,7 +13,8 @@ from secateurs.studies.early_periods import EarlyPeriodsStudy
 from secateurs.studies.importance import ImportancePlan
 from secateurs.studies.methods import MethodsPlan
 from secateurs.studies.plan import Plan
-from secateurs.studies.schema import EarlyPeriods, Importance, Methods, Regret, StudyRecipe
+from secateurs.studies.schema import EarlyPeriods, Importance, Methods, Regret, StudyRecipe, Tickets
+from secateurs.studies.tickets import TicketsPlan
 
 
 @dataclass(frozen=True)
@@ -29,5 +30,6 @@ STUDIES: dict[str, Kind] = {
     "importance": Kind(Importance, ImportancePlan),
     "methods": Kind(Methods, MethodsPlan),
     "regret": Kind(Regret, EarlyPeriodsStudy),
+    "tickets": Kind(Tickets, TicketsPlan),
 }
 """The only place where a name means a kind of study."""

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from secateurs.core import under
 from secateurs.how import Mask
 from secateurs.jobs import Context, Entry, job
-from secateurs.procedures import find_mask, prune
+from secateurs.procedures import prune
+from secateurs.studies.ended import mask_within, placed
 from secateurs.studies.runs import MomentConfig, load_data, located, to_the_end
 from secateurs.studies.schema import PruneRecipe
 from secateurs.zoo import Dataset
@@ -53,10 +53,5 @@ def level_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
 
 def _next_mask(earlier: Entry, c: LevelConfig, data: Dataset, ctx: Context) -> Mask:
     """The level's mask, found in the weights that the run before ended with, within its mask."""
-    tensors = earlier.tensors(c.ended or "final")
-    model = c.untrained(data, ctx.device).model
-    model.load_state_dict(under("model", tensors))
-    packed = under("mask", tensors)
-    within = Mask.from_tensors(packed) if packed else None
-    density = (c.prune.density,)
-    return find_mask(model, data, c.prune, pruning_seed=c.seeds.pruning, densities=density, within=within)
+    ended = placed(earlier.tensors(c.ended or "final"), c.untrained(data, ctx.device), data)
+    return mask_within(ended, data, c.prune, c.seeds.pruning)

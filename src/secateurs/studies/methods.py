@@ -9,11 +9,13 @@ from functools import cached_property
 from secateurs.core import Moment, Spec
 from secateurs.jobs import Entry, Graph, Job, Store
 from secateurs.studies.cell_jobs import CellJobs
+from secateurs.studies.cell_parts import CellParts
 from secateurs.studies.cells import Cell, Pruning, prunings
 from secateurs.studies.cost_runs import costs_job
 from secateurs.studies.firing import Watched, signals_for
 from secateurs.studies.plan import Planner
-from secateurs.studies.schema import Methods
+from secateurs.studies.schema import DynamicMethod, Methods, RegrowthMethodRecipe
+from secateurs.studies.suiting import check_layers
 from secateurs.when import signal_of
 
 _LOSS = Spec("loss")  # what is watched in any case: how a dense run goes
@@ -30,7 +32,8 @@ class MethodsPlan:
     Raises:
         TrainingError: when a moment lies outside the run, the device lacks the precision, or the
             network does not suit the data.
-        PruningError: when a method's ``exclude`` names what the network has not, or its channels cannot be removed.
+        PruningError: when a method's ``exclude`` names what the network has not, its channels cannot be removed, or
+            its mask would leave a layer empty for good.
         RecipeError: when a trigger needs a signal that does not exist.
         DataError: when the data cannot be used, or a batch is larger than they are.
     """
@@ -41,9 +44,11 @@ class MethodsPlan:
     dense: Mapping[int, Job] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._planner.check_pruning(
-            {f"methods.{name}": method for name, method in self.recipe.methods.items()}, self.recipe.densities
-        )
+        methods = {f"methods.{name}": method for name, method in self.recipe.methods.items()}
+        found = {path: method.mask if isinstance(method, DynamicMethod) else method for path, method in methods.items()}
+        self._planner.check_pruning(found, self.recipe.densities)
+        staying = {path: each for path, each in methods.items() if isinstance(each, RegrowthMethodRecipe)}
+        check_layers(self.recipe.model, self._planner.data, staying, self.recipe.densities)
         later = any(pruning.of_trained_weights for pruning in self._prunings)
         object.__setattr__(self, "dense", self._every_dense if self.recipe.trained or later else {})
 
@@ -116,7 +121,7 @@ class MethodsPlan:
 
     @cached_property
     def _jobs(self) -> CellJobs:
-        return CellJobs(self.recipe, self._planner, lambda seed: self._every_dense[seed])
+        return CellJobs(CellParts(self.recipe, self._planner, lambda seed: self._every_dense[seed]))
 
     @cached_property
     def _signals(self) -> tuple[Spec, ...]:

@@ -13,7 +13,7 @@ from secateurs.jobs import REGISTRY, Entry, Graph, Job, Numerics, Store
 from secateurs.procedures import ChannelSettings, MaskSettings
 from secateurs.studies.dense_runs import DenseConfig
 from secateurs.studies.runs import identity_and_place, load_data
-from secateurs.studies.schema import StudyRecipe
+from secateurs.studies.schema import LooksRecipe, StudyRecipe
 from secateurs.studies.schema.common import END
 from secateurs.studies.schema.pruning import signal_parts
 from secateurs.studies.suiting import check_pruning
@@ -108,8 +108,10 @@ class Planner:
             raise TrainingError(f"{where}: {text} lies outside the run of {epochs} epochs of {per_epoch} steps")
         return moment
 
-    def dense(self, seed: int, signals: tuple[Spec, ...], *, curves: bool = False) -> Job:
-        """The dense run of a seed, with the signals that watch it; with ``curves`` it logs more accuracies."""
+    def dense(
+        self, seed: int, signals: tuple[Spec, ...], *, curves: bool = False, looks: LooksRecipe | None = None
+    ) -> Job:
+        """The dense run of a seed, with the signals that watch it; ``curves`` and ``looks`` log more."""
         r = self.recipe
         config = DenseConfig(
             model=r.model,
@@ -119,6 +121,7 @@ class Planner:
             signals=signals,
             checkpoint_every=r.checkpoint_every,
             curves=curves,
+            looks=looks,
         )
         return self.job("dense_run", config, {}, signal_parts(signals), f"dense, seed {seed}", r.train.epochs)
 

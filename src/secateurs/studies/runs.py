@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,7 +17,8 @@ from secateurs.jobs import Context, Entry
 from secateurs.measure import evaluate
 from secateurs.procedures import channel_facts, mask_facts
 from secateurs.studies.counted import counted
-from secateurs.studies.schema import DataPart, ModelPart
+from secateurs.studies.looks import Looks
+from secateurs.studies.schema import DataPart, LooksRecipe, ModelPart
 from secateurs.train import Seeds, Settings, TrainSettings, begin, observe, pack, train, unpack
 from secateurs.when import TrainLoss, Watch
 from secateurs.zoo import DATASETS, Dataset, build_model
@@ -30,8 +31,10 @@ class RunConfig(Settings):
     """What every run follows from; a job's own config says the rest.
 
     Attributes:
-        curves: accuracy and loss on training and validation data are logged at each epoch's end. Only a config that
-            says so has it: the keys of other jobs are what they would be without.
+        curves: accuracy and loss on training and validation data are logged at each epoch's end.
+        looks: loss and accuracy are logged every so many steps, as :class:`Looks` does.
+
+    Only a config that says so has the last two: the keys of other jobs are what they would be without.
     """
 
     model: ModelPart
@@ -39,11 +42,12 @@ class RunConfig(Settings):
     train: TrainSettings
     seeds: Seeds
     curves: bool = False
+    looks: LooksRecipe | None = None
 
     @model_serializer(mode="wrap")
-    def _curves_where_they_are_asked_for(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _seen_where_it_is_asked_for(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
         said: dict[str, Any] = whole(self)
-        return said if self.curves else {name: value for name, value in said.items() if name != "curves"}
+        return {name: value for name, value in said.items() if name not in ("curves", "looks") or value}
 
     def untrained(self, data: Dataset, device: str | torch.device = "cpu") -> TrainState:
         """The network at step 0."""
@@ -105,29 +109,48 @@ def dense_state(dense: Entry, at: Moment, blank: TrainState, data: Dataset, c: R
     Where the moment is no checkpoint, the steps from the nearest one before it are trained again. What
     the steps just before the moment broke has diverged, though no training loss was there to show it.
     """
+    state = nearest_checkpoint(dense, at, blank)
+    return arrived(train(state, data, c.train, until=at, order_seed=c.seeds.order), dense, at)
+
+
+def nearest_checkpoint(dense: Entry, at: Moment, blank: TrainState) -> TrainState:
+    """The last state before a moment, or at it, that the dense run kept; ``blank`` is consumed."""
     checkpoints = dense.summary["checkpoints"]
     known = {name: Moment.parse(name, at.steps_per_epoch) for name in checkpoints}
     nearest = max((name for name in known if known[name] <= at), key=lambda name: known[name])
-    state = unpack(dense.tensors(nearest), checkpoints[nearest], blank)
-    state = train(state, data, c.train, until=at, order_seed=c.seeds.order)
+    return unpack(dense.tensors(nearest), checkpoints[nearest], blank)
+
+
+def arrived(state: TrainState, dense: Entry, at: Moment) -> TrainState:
+    """The dense run's state at a moment, marked where the run had diverged by then; consumes it."""
     told = dense.summary["diverged"]
     broken = told is not None and Moment.parse(told, at.steps_per_epoch) <= at
     broken = broken or not all(bool(torch.isfinite(parameter).all()) for parameter in state.model.parameters())
     return state.take(diverged=at) if broken and state.diverged is None else state
 
 
-def to_the_end(state: TrainState, data: Dataset, c: RunConfig, ctx: Context, *, scoring: float = 0.0) -> dict[str, Any]:
+def to_the_end(
+    state: TrainState,
+    data: Dataset,
+    c: RunConfig,
+    ctx: Context,
+    *,
+    scoring: float = 0.0,
+    kept: Collection[str] = ("model", "optimizer", "mask", "channels"),
+) -> dict[str, Any]:
     """Train to the run's end, pausing after every epoch; keep the final state, and say what came of it.
 
     Args:
         scoring: seconds that finding what to prune took, in this sitting; the next row has them.
+        kept: the parts of the final state that are kept, as :func:`~secateurs.train.pack` names them.
     """
+    look_first(state, data, c, ctx)
     if scoring and state.moment.steps == c.train.epochs * state.moment.steps_per_epoch:
         ctx.log({"moment": str(state.moment), "seconds/scoring": scoring})  # no epoch is left to have a row
     while state.moment.steps < c.train.epochs * state.moment.steps_per_epoch and state.diverged is None:
         state, scoring = one_epoch(state, data, c, ctx, scoring=scoring), 0.0
         ctx.pause_point(partial(pack, state))
-    ctx.save(pack(state)[0], name="final")
+    ctx.save({name: tensor for name, tensor in pack(state)[0].items() if name.split("/")[0] in kept}, name="final")
     return final_numbers(state, data) | facts_of(state, data, c.model) | {"costs": counted(state, data, c.model)}
 
 
@@ -157,15 +180,16 @@ def one_epoch(
 
     Of an epoch that ``until`` cuts in two, each part has a row.
 
-    The row's ``seconds`` are those of everything; ``seconds/<signal>``, ``seconds/scoring`` and
-    ``seconds_validation`` say what part of them each took.
+    The row's ``seconds`` are those of everything; ``seconds/<signal>``, ``seconds/scoring``,
+    ``seconds_validation`` and ``seconds_looks`` say what part of them each took.
     """
     watching = watch or Watch([TrainLoss()], state.model)
+    looks = [] if c.looks is None else [Looks(c.looks, data, c.train.epochs, ctx.log)]
     lr = c.train.lr_at(state.moment, state.schedule_start, state.max_lr)
     begun = time.perf_counter()
     end = Moment.parse(state.moment.epoch + 1, state.moment.steps_per_epoch)
     until = end if until is None else min(end, until)
-    state = train(state, data, c.train, until=until, order_seed=c.seeds.order, observers=[watching])
+    state = train(state, data, c.train, until=until, order_seed=c.seeds.order, observers=[watching, *looks])
     if until < end and state.diverged is None:
         observe(state, data, [watching])
     row = {"epoch": state.moment.epoch, "moment": str(state.moment)} if state.diverged else watching.rows[-1]
@@ -176,8 +200,16 @@ def one_epoch(
         looking = time.perf_counter()
         row |= _seen(state, data, c.curves)
         row["seconds_validation"] = time.perf_counter() - looking
+    if looks:
+        row["seconds_looks"] = looks[0].seconds
     ctx.log({**row, "seconds": time.perf_counter() - begun + scoring})
     return state
+
+
+def look_first(state: TrainState, data: Dataset, c: RunConfig, ctx: Context) -> None:
+    """Log the look at a state that training begins with, where looks are asked for."""
+    if c.looks is not None and ctx.restored is None:
+        Looks(c.looks, data, c.train.epochs, ctx.log).look(state.model, state.moment)
 
 
 def _seen(state: TrainState, data: Dataset, curves: bool) -> dict[str, float]:

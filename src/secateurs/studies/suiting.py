@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import nn
 
 from secateurs.core import DataError, Group, PruningError, Spec, prunable
-from secateurs.how import channel_groups, keep_top_channels, survivors
+from secateurs.how import channel_groups, keep_top_channels, layer_counts, survivors
 from secateurs.how.channels.choice import Scope
 from secateurs.how.channels.counting import Counted
-from secateurs.procedures import ChannelSettings, MaskSettings
+from secateurs.procedures import ChannelSettings, MaskSettings, RegrowthSettings
+from secateurs.procedures.tickets import kept_by_level
 from secateurs.what import CHANNELS_WITHOUT_EXAMPLES, WITHOUT_EXAMPLES
 from secateurs.zoo import Dataset, build_model
 
@@ -45,6 +46,47 @@ def check_pruning(model: Spec, data: Dataset, settings: Mapping[str, Settings], 
     if faults:
         raise PruningError("\n".join(faults))
     _check_examples(data, settings)
+
+
+def check_levels(
+    model: Spec,
+    data: Dataset,
+    exclude: tuple[str, ...],
+    scope: Literal["global", "layer", "erk"],
+    densities: tuple[float, ...],
+) -> None:
+    """See that each level has something to drop, and leaves something.
+
+    Raises:
+        PruningError: naming the first level that does not.
+    """
+    dense = _Dense(model.name, tuple(sorted(model.options.items())), data.input_shape, data.num_classes)
+    if densities:
+        kept_by_level(prunable(dense.network(), exclude), densities, scope)
+
+
+def check_layers(
+    model: Spec, data: Dataset, settings: Mapping[str, RegrowthSettings], densities: Iterable[float]
+) -> None:
+    """See at once that no layer is empty whose mask would move: nothing is ever grown there.
+
+    Raises:
+        PruningError: naming the layers; one line for each path and density.
+    """
+    network = _Dense(model.name, tuple(sorted(model.options.items())), data.input_shape, data.num_classes).network()
+    faults: list[str] = []
+    for path, each in settings.items():
+        weights = prunable(network, each.exclude)
+        for density in densities:
+            counts = layer_counts(weights, density, "erk" if each.layers == "erk" else "layer")
+            empty = [name for name, count in counts.items() if not count]
+            if empty:
+                faults.append(
+                    f"{path}: density {density:g} leaves {', '.join(empty)} empty, and layers keep their counts: ask "
+                    "for a higher density, or exclude these layers"
+                )
+    if faults:
+        raise PruningError("\n".join(faults))
 
 
 class _Dense(NamedTuple):

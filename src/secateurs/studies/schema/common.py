@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -43,6 +43,10 @@ TriggerPart = Annotated[Spec, _trigger_part(2)]
 END = "end"
 MomentOrEnd = Annotated[int | str, BeforeValidator(lambda value: value if value == END else readable_moment(value))]
 """A moment as a person writes it, or ``"end"``: the run's end."""
+
+Growth = Literal["free", "labels", "prefix"]
+"""How a field may change between two recipes that are one study: as one likes; labels come and go, and what stands
+under those that stay is the same; one list is the beginning of the other."""
 
 
 def no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -119,6 +123,10 @@ class StudyRecipe(Settings):
     for_all: ClassVar[frozenset[str]] = frozenset({"settings"})
     """Fields that speak of all settings, so that none of these has them."""
 
+    grows: ClassVar[Mapping[str, Growth]] = dict.fromkeys(("title", "figure", "seeds"), "free")
+    """By dotted paths, what may be other in a recipe that is run into the folder of an earlier one, as the same study:
+    what asks for more of the same, or for less, and what nothing that is trained follows from."""
+
     study: str
     title: str
     figure: str = ""
@@ -135,6 +143,10 @@ class StudyRecipe(Settings):
     @abstractmethod
     def faults(self) -> Iterator[str]:
         """What does not fit together, one line each: ``moments: 9 lies outside the run of 4 epochs``."""
+
+    def as_compared(self) -> dict[str, Any]:
+        """The recipe in JSON as it is compared with another, without ``settings`` and what has no effect."""
+        return self.model_dump(mode="json", exclude={"settings"})
 
     def each(self) -> dict[str, Self]:
         """The recipe of each setting by its label; a recipe without ``settings`` is its only one, under ``""``."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from secateurs.core import SignalError, Spec, Trigger, did_you_mean
 from secateurs.studies.schema.common import (
+    Growth,
     SignalPart,
     StudyRecipe,
     TriggerPart,
@@ -26,6 +27,12 @@ from secateurs.when import signal_of, trigger_of
 class EarlyPeriods(StudyRecipe):
     """P0's study: a dense run watched by signals, pruned at many moments, every pruned run trained to the end."""
 
+    grows: ClassVar[Mapping[str, Growth]] = {
+        **StudyRecipe.grows,
+        **dict.fromkeys(("moments", "costs", "instability.moments", "instability.copies"), "free"),
+        **dict.fromkeys(("triggers", "instability"), "labels"),
+    }
+
     study: Literal["early_periods", "regret"] = "early_periods"
     prune: PrunePart = PruneRecipe()
     moments: tuple[MomentText, ...] = Field(min_length=1)
@@ -35,6 +42,11 @@ class EarlyPeriods(StudyRecipe):
     costs: CostsRecipe = CostsRecipe()
 
     _no_moment_twice = field_validator("moments")(no_moment_twice)
+
+    def as_compared(self) -> dict[str, Any]:
+        """Without instability where none is measured."""
+        said = super().as_compared()
+        return said if self.instability.moments else {k: v for k, v in said.items() if k != "instability"}
 
     def faults(self) -> Iterator[str]:
         """Moments and triggers outside the run, and triggers without their signals."""

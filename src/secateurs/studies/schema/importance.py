@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from secateurs.core import Moment
-from secateurs.studies.schema.common import END, MomentOrEnd, StudyRecipe, no_moment_twice, outside
+from secateurs.studies.schema.common import (
+    END,
+    Growth,
+    MomentOrEnd,
+    StudyRecipe,
+    no_moment_twice,
+    outside,
+)
 from secateurs.train.frozen import MomentText
 
 Unit = Literal["channels", "weights"]
@@ -30,6 +37,8 @@ class Importance(StudyRecipe):
         exclude: names of modules or parameters that are not looked at.
         gradient_norms: log the layers' gradient norms, epoch by epoch (figure 21).
     """
+
+    grows: ClassVar[Mapping[str, Growth]] = {**StudyRecipe.grows, "scatters": "free"}
 
     study: Literal["importance"] = "importance"
     unit: Literal["channels", "weights", "both"] = "both"

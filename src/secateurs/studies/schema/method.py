@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated
 
-from pydantic import Discriminator, Field, PrivateAttr, Tag, field_validator, model_serializer
+from pydantic import Discriminator, Field, Tag
 
 from secateurs.core import Moment, SignalError, Trigger
 from secateurs.procedures.settings import Afterwards
 from secateurs.studies.schema.common import END, MomentOrEnd, TriggerPart, outside, outside_the_run
+from secateurs.studies.schema.dynamic import DYNAMIC, DYNAMIC_IMP, DynamicImpMethodRecipe, RegrowthMethodRecipe
 from secateurs.studies.schema.pruning import CHANNELS, MASKS, ChannelRecipe, PruneRecipe, way
+from secateurs.studies.schema.written import AsWritten
 from secateurs.train.frozen import MomentText
 from secateurs.when import trigger_of
 
 
-class _InAStudy(Afterwards):
-    """What a method says beside how it prunes. Its density is the study's to say.
-
-    It is written down again as it was written, without what it inherited and what was filled in: a
-    setting that changes the study's ``prune`` then changes every method that does not say otherwise.
+class _InAStudy(AsWritten, Afterwards):
+    """What a method says beside how it prunes.
 
     Attributes:
         at: it is pruned there, instead of at each of the study's moments; ``"end"``: after training.
@@ -35,7 +34,6 @@ class _InAStudy(Afterwards):
     when: TriggerPart | None = None
     scored_at: MomentOrEnd | None = None
     every: MomentText | None = None
-    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @abstractmethod
     def at_density(self, density: float) -> PruneRecipe | ChannelRecipe:
@@ -48,12 +46,6 @@ class _InAStudy(Afterwards):
             SignalError: when the run does not suit it.
         """
         return None if self.when is None else trigger_of(self.when, epochs=epochs, density=density, seed=seed)
-
-    def remembering(self, written: Any) -> Self:
-        """Itself, to be written down again as ``written``."""
-        if isinstance(written, Mapping):
-            self._written = dict(written)
-        return self
 
     def faults(self, densities: tuple[float, ...], epochs: int) -> Iterator[str]:
         """What does not fit together, or into a run of so many epochs, each with the field that says it."""
@@ -82,15 +74,6 @@ class _InAStudy(Afterwards):
                 self.trigger(density, epochs)
         except SignalError as error:
             yield f"when: {error}"
-
-    @field_validator("density", mode="before", check_fields=False)
-    @classmethod
-    def _density_is_the_study_s(cls, density: Any) -> Any:
-        raise ValueError(f"densities are the study's: put {density} among its densities")
-
-    @model_serializer
-    def _as_written(self) -> dict[str, Any]:
-        return self._written
 
 
 class MethodRecipe(_InAStudy, PruneRecipe):
@@ -141,13 +124,22 @@ class ChannelMethodRecipe(_InAStudy, ChannelRecipe):
         return ChannelRecipe.model_validate({**said, "density": density})
 
 
-AnyMethod = MethodRecipe | ChannelMethodRecipe
+AnyMethod = MethodRecipe | ChannelMethodRecipe | RegrowthMethodRecipe | DynamicImpMethodRecipe
 MethodPart = Annotated[
-    Annotated[MethodRecipe, Tag(MASKS)] | Annotated[ChannelMethodRecipe, Tag(CHANNELS)], Discriminator(way)
+    Annotated[MethodRecipe, Tag(MASKS)]
+    | Annotated[ChannelMethodRecipe, Tag(CHANNELS)]
+    | Annotated[RegrowthMethodRecipe, Tag(DYNAMIC)]
+    | Annotated[DynamicImpMethodRecipe, Tag(DYNAMIC_IMP)],
+    Discriminator(way),
 ]
+
+_KINDS: Mapping[str, type[AnyMethod]] = {
+    CHANNELS: ChannelMethodRecipe,
+    DYNAMIC: RegrowthMethodRecipe,
+    DYNAMIC_IMP: DynamicImpMethodRecipe,
+}
 
 
 def fields_of(how: str) -> frozenset[str]:
     """What a method may say that prunes in one way."""
-    kind: type[AnyMethod] = ChannelMethodRecipe if how == CHANNELS else MethodRecipe
-    return frozenset({*kind.model_fields, "how"})
+    return frozenset({*_KINDS.get(how, MethodRecipe).model_fields, "how"})

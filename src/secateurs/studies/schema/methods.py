@@ -9,8 +9,16 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 
 from secateurs.core import did_you_mean
 from secateurs.studies.merging import merge, without_nulls
-from secateurs.studies.schema.common import SignalPart, StudyRecipe, no_moment_twice, no_repeats, outside
+from secateurs.studies.schema.common import (
+    Growth,
+    SignalPart,
+    StudyRecipe,
+    no_moment_twice,
+    no_repeats,
+    outside,
+)
 from secateurs.studies.schema.costs import CostsRecipe
+from secateurs.studies.schema.dynamic import DynamicMethod
 from secateurs.studies.schema.method import AnyMethod, MethodPart, MethodRecipe, fields_of
 from secateurs.studies.schema.pruning import way
 from secateurs.train import Settings
@@ -50,6 +58,11 @@ class Methods(StudyRecipe):
     """
 
     laid: ClassVar[Mapping[str, str]] = {"methods": "prune"}
+    grows: ClassVar[Mapping[str, Growth]] = {
+        **StudyRecipe.grows,
+        **dict.fromkeys(("densities", "moments", "trained", "costs", "reported"), "free"),
+        "methods": "labels",
+    }
 
     study: Literal["methods"] = "methods"
     prune: MethodPart = MethodRecipe()
@@ -96,9 +109,11 @@ class Methods(StudyRecipe):
             yield f"signals: says something twice: {', '.join(watched)}"
         for name, method in self.methods.items():
             yield from (f"methods.{name}.{fault}" for fault in method.faults(self.densities, self.train.epochs))
+            trains = "how" if isinstance(method, DynamicMethod) else None
             for key in ("every", "levels"):
-                if not self.trained and getattr(method, key, None) is not None:
-                    yield f"methods.{name}.{key}: trains in between, and trained is false: set one or the other"
+                trains = trains or (key if getattr(method, key, None) is not None else None)
+            if trains and not self.trained:
+                yield f"methods.{name}.{trains}: trains in between, and trained is false: set one or the other"
         for place, reported in enumerate(self.reported):
             if reported.method is not None and reported.method not in self.methods:
                 hint = did_you_mean(reported.method, self.methods)

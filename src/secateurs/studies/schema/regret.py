@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from secateurs.core import did_you_mean
+from secateurs.studies.schema.common import Growth
 from secateurs.studies.schema.early_periods import EarlyPeriods
 
 
@@ -18,6 +19,7 @@ class Regret(EarlyPeriods):
         judged: labels of the settings on which nothing was chosen; a default trigger is chosen on the others.
     """
 
+    grows: ClassVar[Mapping[str, Growth]] = {**EarlyPeriods.grows, "judged": "free"}
     for_all: ClassVar[frozenset[str]] = frozenset({"settings", "judged"})
 
     study: Literal["regret"] = "regret"
