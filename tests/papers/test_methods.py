@@ -12,6 +12,7 @@ from secateurs.jobs import Serial, run
 from secateurs.papers import methods, methods_in_words, p2_lottery_tickets
 from secateurs.report import find_methods
 from secateurs.report.methods import ablations, cheapest, render_methods
+from secateurs.report.methods.ranges import remaining
 from secateurs.studies import Sweep
 from secateurs.studies.folder import StudyFolder
 from secateurs.studies.schema import MethodRecipe
@@ -234,3 +235,47 @@ def test_bases_differ_in_nothing_else() -> None:
         "other": MethodRecipe(ablation="shuffle"),
     }
     assert p2_lottery_tickets.bases(methods) == {"inverted": "snip"}
+
+
+DYNAMIC: dict[str, Any] = {
+    **{name: RECIPE[name] for name in ("study", "model", "data", "train")},
+    "title": "tiny dynamic sparsity",
+    "figure": "P2, section 6.2.2",
+    "seeds": [0],
+    "prune": {"after": "replay"},
+    "methods": {
+        "random": {"score": "random"},
+        "gradual": {"schedule": "cubic", "steps": 2, "every": "2it", "after": "continue"},
+        "RigL": {"how": "dynamic", "every": "2it"},
+        "dynamic IMP": {"how": "dynamic_imp", "switches": [1]},
+        "dynamic IMP at random": {"how": "dynamic_imp", "switches": [1], "grow": "random"},
+    },
+    "densities": [0.5],
+}
+
+
+def test_dynamic_sparsity_is_sparse_from_the_start(tmp_path: Path) -> None:
+    folder = finished(DYNAMIC, "own.yaml", tmp_path)
+    study = methods.study_of(folder.ordered(), folder.store)
+    assert study.base == {"dynamic IMP at random": "dynamic IMP"}
+    assert study.change == {"dynamic IMP at random": "connections grown at random"}
+    assert (study.random, study.benchmarks) == (["random"], ())
+    assert study.methods["RigL"].endswith("grown by their gradient, in the dense network's steps")
+    assert not any(note.startswith("Of all methods") for note in study.notes)
+    assert any(note.startswith("Dynamic sparsity is trained once") for note in study.notes)
+    runs = {run.method: run for run in study.runs}
+    assert all((run.epoch, run.epochs_after) == (0.0, 2) for run in runs.values())
+    areas = {name: run.costs["density_area"] for name, run in runs.items()}
+    assert areas["RigL"] == pytest.approx(1.0, rel=0.02)
+    assert areas["dynamic IMP"] == pytest.approx(3.0, rel=0.02)
+    (found,) = find_methods(study)
+    curves = {cell.method: remaining(cell) for cell in found.all_cells}
+    for name, retroactive in {"random": False, "gradual": False, "RigL": False, "dynamic IMP": True}.items():
+        curve = curves[name]
+        assert curve is not None
+        assert curve.retroactive is retroactive
+        # Three steps an epoch: all weights for two, 0.5 + 0.5 / 8 of them for two, then half.
+        assert curve.area == pytest.approx((2 + 2 * 0.5625 + 1) / 3 if name == "gradual" else 1.0, rel=0.01)
+    page, terminal = reported(folder, "methods")
+    assert "one-shot dynamic IMP, sparse from the start, another mask from epoch 1 on" in page
+    assert "RigL" in terminal

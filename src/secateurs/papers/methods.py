@@ -5,7 +5,7 @@ What each paper brings of its own is in its module; a study cites the papers who
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rich.console import Console
 
@@ -23,7 +23,7 @@ from secateurs.studies.firing import log_of
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.studies.rounds_runs import moments_of_rounds
 from secateurs.studies.runs import load_data
-from secateurs.studies.schema import MethodRecipe
+from secateurs.studies.schema import DynamicImpMethodRecipe, DynamicMethod, MethodRecipe
 from secateurs.studies.schema.method import AnyMethod, ChannelMethodRecipe
 from secateurs.when import reached_bound
 
@@ -40,7 +40,7 @@ def study_of(ordered: Ordered, store: Store) -> MethodStudy:
     methods = {name: own[0] for name, own in by_setting.items()}
     cells = {label: plan.cells(store) for label, plan in plans.items()}
     base = bases(methods)
-    after = {method.after for method in methods.values()}
+    after = {method.after for method in methods.values() if method.after is not None}
     trained = any(plan.recipe.trained for plan in plans.values())
     return MethodStudy(
         **face(ordered, sweep, store, citation(ordered)),
@@ -54,7 +54,7 @@ def study_of(ordered: Ordered, store: Store) -> MethodStudy:
         runs=[run for label, plan in plans.items() for run in _runs(plan, cells[label], store, label)],
         methods={name: over_settings(own, after=trained and len(after) > 1) for name, own in by_setting.items()},
         reported=[each for label, plan in plans.items() for each in _reported(plan, label)],
-        notes=[*data(sweep), *(f"Of all methods {AFTER[each]}." for each in after if trained and len(after) == 1)],
+        notes=[*data(sweep), *_notes(methods.values(), after if trained else ())],
         base=base,
         change={name: change(methods[name]) for name in base},
         pinned=_pinned(methods),
@@ -66,7 +66,11 @@ def study_of(ordered: Ordered, store: Store) -> MethodStudy:
             for cell in own
             if cell.never or cell.diverged is not None
         ],
-        random=[name for name, method in methods.items() if method.score.name == "random"],
+        random=[
+            name
+            for name, method in methods.items()
+            if not isinstance(method, DynamicMethod) and method.score.name == "random"
+        ],
         trained=trained,
         chance={label: 1 / load_data(plan.recipe.data).num_classes for label, plan in plans.items()},
     )
@@ -81,6 +85,20 @@ def write(folder: StudyFolder) -> tuple[MethodStudy, Written]:
 def show(study: MethodStudy, console: Console) -> None:
     """Print what the study found."""
     show_methods(study, console)
+
+
+def _notes(methods: Iterable[AnyMethod], after: Collection[str]) -> Iterator[str]:
+    """What is trained after pruning, where that is the same of all methods that are pruned at a moment."""
+    dynamic = any(isinstance(method, DynamicMethod) for method in methods)
+    if len(after) == 1:
+        of = "Of all methods that are not sparse from the start" if dynamic else "Of all methods"
+        yield from (f"{of} {AFTER[each]}." for each in after)
+    if dynamic:
+        yield (
+            "Dynamic sparsity is trained once, in as many steps as the dense network, with its data order and "
+            "learning rates; operations and area of one-shot dynamic IMP count the dense trainings that found its "
+            "masks as well. Not counted, as of all scores: RigL's dense gradients, one minibatch at each update."
+        )
 
 
 def _by_setting(plans: Iterable[MethodsPlan]) -> dict[str, list[AnyMethod]]:
@@ -112,7 +130,7 @@ def _runs(plan: MethodsPlan, cells: list[Cell], store: Store, setting: str) -> I
             continue  # never pruned, or not yet known when
         method = plan.recipe.methods[cell.method]
         channels = method if isinstance(method, ChannelMethodRecipe) else None
-        again = method.after == "replay" and method.every is None
+        again = method.after == "replay" and getattr(method, "every", None) is None
         yield MethodRun(
             setting=setting,
             method=cell.method,
@@ -138,8 +156,8 @@ def _runs(plan: MethodsPlan, cells: list[Cell], store: Store, setting: str) -> I
 
 def _scored(cell: Cell, method: AnyMethod, epochs: int) -> float | None:
     """Where what goes was found first, when that is not where it goes, in epochs."""
-    if isinstance(method, MethodRecipe) and method.levels is not None:
-        return float(epochs)
+    if isinstance(method, DynamicImpMethodRecipe) or (isinstance(method, MethodRecipe) and method.levels is not None):
+        return float(epochs)  # the last mask needs a dense training to the end
     return None if cell.scored is None or cell.scored == cell.at else cell.scored.epochs
 
 
@@ -153,7 +171,7 @@ def _at_bound(plan: MethodsPlan, cell: Cell, method: AnyMethod, store: Store) ->
 
 def _stages(cell: Cell, method: AnyMethod, epochs: int) -> tuple[tuple[float, float], ...]:
     """Of rounds, the epoch of each and the density from there on."""
-    if method.every is None or cell.at is None:
+    if isinstance(method, DynamicMethod) or method.every is None or cell.at is None:
         return ()
     settings = method.at_density(cell.density)
     moments = moments_of_rounds(cell.at, method.every, settings, epochs, "every")

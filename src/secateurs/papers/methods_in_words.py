@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from secateurs.core import Spec
 from secateurs.papers import p0_early_periods
+from secateurs.papers.dynamic_in_words import dynamic_parts
 from secateurs.papers.p2_lottery_tickets import change
 from secateurs.report.words import moment_name
-from secateurs.studies.schema import MethodRecipe
+from secateurs.studies.schema import DynamicMethod, MethodRecipe
 from secateurs.studies.schema.method import AnyMethod, ChannelMethodRecipe
 
 AFTER = {
@@ -66,8 +67,9 @@ def over_settings(methods: Sequence[AnyMethod], *, after: bool = False) -> str:
 
 def _rounds_together(methods: Sequence[AnyMethod], every: list[list[str]]) -> list[list[str]]:
     """The parts of methods that differ in how many rounds they take, told as one."""
-    told = [(next(iter(_steps(method))), method.every) for method in methods if method.every is not None]
-    counts = sorted({len(method.at_density(0.1).densities()) for method in methods})
+    static = [method for method in methods if not isinstance(method, DynamicMethod)]
+    told = [(next(iter(_steps(method))), method.every) for method in static if method.every is not None]
+    counts = sorted({len(method.at_density(0.1).densities()) for method in static})
     spans = {span for _, span in told}
     if len(told) < len(methods) or len(counts) < 2 or len(spans) > 1:
         return every
@@ -79,6 +81,11 @@ def _rounds_together(methods: Sequence[AnyMethod], every: list[list[str]]) -> li
 
 
 def _parts(method: AnyMethod, after: bool) -> Iterator[str]:
+    if isinstance(method, DynamicMethod):
+        yield from dynamic_parts(method)
+        if after:
+            yield "in the dense network's steps"
+        return
     by_channels = isinstance(method, ChannelMethodRecipe)
     yield f"channels {_channel_score(method.score)}" if by_channels else _score(method.score)
     if isinstance(method, ChannelMethodRecipe):
@@ -114,7 +121,7 @@ def _of_channels(method: ChannelMethodRecipe) -> Iterator[str]:
         yield f"in multiples of {method.multiple_of}"
 
 
-def _steps(method: AnyMethod) -> Iterator[str]:
+def _steps(method: MethodRecipe | ChannelMethodRecipe) -> Iterator[str]:
     """In how many steps, rounds or levels."""
     if isinstance(method, MethodRecipe) and method.levels is not None:
         yield f"lottery ticket rewinding in {method.levels} levels, each trained to the end"

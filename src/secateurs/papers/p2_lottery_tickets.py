@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from secateurs.papers.dynamic_in_words import dynamic_change
+from secateurs.studies.schema import DynamicMethod
 from secateurs.studies.schema.method import AnyMethod, ChannelMethodRecipe
 
 CITATION = """\
@@ -20,7 +22,7 @@ CITATION = """\
 }"""
 
 _ABLATIONS = {"shuffle": "shuffled within layers", "reinitialise": "re-initialised"}
-_CHANGES = {"ablation", "invert"}
+_CHANGES = {"ablation", "invert", "first", "grow", "overlap", "reinitialise"}
 
 
 def change(method: AnyMethod) -> str:
@@ -30,6 +32,8 @@ def change(method: AnyMethod) -> str:
     >>> change(MethodRecipe(ablation="shuffle", invert=True))
     'inverted, shuffled within layers'
     """
+    if isinstance(method, DynamicMethod):
+        return dynamic_change(method)
     if isinstance(method, ChannelMethodRecipe):
         return ""
     parts = ["inverted"] if method.invert else []
@@ -37,7 +41,7 @@ def change(method: AnyMethod) -> str:
 
 
 def bases(methods: Mapping[str, AnyMethod]) -> dict[str, str]:
-    """The methods that are another one with a change (shuffled, re-initialised, inverted), and that other one.
+    """The methods that are another one with a change (shuffled, inverted, grown at random), and that other one.
 
     >>> from secateurs.studies.schema import MethodRecipe
     >>> bases({"plain": MethodRecipe(), "shuffled": MethodRecipe(ablation="shuffle")})
