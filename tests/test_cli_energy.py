@@ -118,3 +118,23 @@ def test_a_run_that_prunes_itself_tells_its_energy(
     costs = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))["costs"]
     assert costs["emissions"]["grid"] == "the world's average mix"
     assert 2 < costs["density_area"] < 2.5, "of four epochs two dense"
+
+
+def test_a_ticket_tells_the_energy_of_all_that_found_it(
+    codecarbon: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticket = (
+        "ticket",
+        "lenet_300_100",
+        "digits",
+        "--density",
+        "0.5",
+        "--one-shot",
+        "model.hidden=[8,8]",
+        "--out",
+        "run",
+    )
+    assert call(monkeypatch, *ticket, "train.epochs=1", "--energy", "DEU") == 0
+    assert "Energy: " in " ".join(capsys.readouterr().out.split())
+    costs = json.loads((tmp_path / "run" / "ticket.json").read_text(encoding="utf-8"))["costs"]
+    assert costs["emissions"]["kilowatt_hours"] == pytest.approx(4e-3), "the dense run, W_0, the mask, the ticket"
