@@ -8,6 +8,7 @@ import pytest
 
 from secateurs.core import Spec
 from secateurs.studies import Methods, load_recipe
+from secateurs.studies.schema import DynamicImpMethodRecipe, MethodRecipe, RegrowthMethodRecipe
 
 SPARSITIES = [20, 36, 48.8, 59, 67.2, 73.8, 79, 83.2, 86.6, 89.3, 91.4, 93.1, 94.5, 95.6, 96.5, 97.2, 97.7, 98.2]
 MATCHING = {"ResNet-20, CIFAR-10": 73.8, "VGG-16, CIFAR-10": 93.1, "ResNet-18, Tiny ImageNet": 96.5}  # P2 5.6
@@ -157,3 +158,47 @@ def test_resnet_50_is_trained_as_in_the_paper_on_smaller_images() -> None:
     assert t.schedule.model_dump() == {"name": "step", "milestones": (30, 60, 80), "gamma": 0.1}
     assert recipe.model == Spec("resnet50", {"width": 64, "stem": "imagenet", "bn_scale": "uniform"})
     assert (recipe.data.options["size"], len(recipe.seeds)) == (64, 3)
+
+
+def test_figure_5_1_has_the_ways_to_spend_weights_over_training() -> None:
+    (recipe,) = paper("fig5_1").values()
+    assert list(recipe.methods) == [
+        "random", "magnitude after training", "lottery ticket rewinding", "gradual magnitude",
+    ]  # fmt: skip
+    gradual = recipe.methods["gradual magnitude"]
+    assert isinstance(gradual, MethodRecipe)
+    assert (gradual.schedule, gradual.after, gradual.fresh_optimizer, gradual.at) == ("cubic", "continue", False, None)
+    assert (gradual.steps, gradual.every, recipe.train.epochs) == (30, "2ep", 90)
+    kept = gradual.at_density(0.1).densities()
+    assert kept[14] == pytest.approx(0.1 + 0.9 / 8)  # halfway an eighth of what goes is left: Zhu and Gupta's cubic
+
+
+def test_dynamic_sparsity_is_what_section_6_2_2_lists() -> None:
+    (recipe,) = paper("dynamic").values()
+    first = paper("fig5_4")["ResNet-20, CIFAR-10"]
+    assert (recipe.model, recipe.train, recipe.data) == (first.model, first.train, first.data)
+    rigl, other = recipe.methods["RigL"], recipe.methods["SET"]
+    assert isinstance(rigl, RegrowthMethodRecipe)
+    assert isinstance(other, RegrowthMethodRecipe)
+    assert (rigl.layers, rigl.grow, rigl.every, rigl.until, rigl.fraction) == ("erk", "gradient", "100it", 0.75, 0.3)
+    assert other.at_density(0.1) == rigl.at_density(0.1).model_copy(update={"grow": "random"})
+    plain = {"first": "imp", "grow": "imp", "overlap": None, "reinitialise": False}
+    changes: dict[str, dict[str, object]] = {
+        "": {},
+        ", overlapping": {"overlap": 0.5},
+        ", re-initialised": {"reinitialise": True},
+        ", first random": {"first": "random"},
+        ", first by magnitude": {"first": "magnitude"},
+        ", grown by gradient": {"grow": "gradient"},
+        ", grown at random": {"grow": "random"},
+    }
+    for name, change in changes.items():
+        method = recipe.methods[f"dynamic IMP{name}"]
+        assert isinstance(method, DynamicImpMethodRecipe)
+        assert {key: getattr(method, key) for key in plain} == {**plain, **change}
+        assert (method.switches, method.scope) == (("90ep",), "global")
+    ticket, gradual = recipe.methods["lottery ticket rewinding"], recipe.methods["gradual magnitude"]
+    assert isinstance(ticket, MethodRecipe)
+    assert isinstance(gradual, MethodRecipe)
+    assert (ticket.scored_at, ticket.at, ticket.after) == ("end", "2000it", "continue")
+    assert (gradual.schedule, gradual.steps, gradual.every) == ("cubic", 100, "400it")
