@@ -34,6 +34,7 @@ from secateurs.core.errors import (
 from secateurs.core.groups import Group, Keep, Member, Padding
 from secateurs.core.matching import (
     MATCHING_WITHIN,
+    STABLE_BELOW,
     SparsityRange,
     early_stopping,
     first_from,
@@ -52,6 +53,7 @@ from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Fact
 
 __all__ = [
     "MATCHING_WITHIN",
+    "STABLE_BELOW",
     "Batch",
     "Classifies",
     "DataError",

@@ -1,4 +1,4 @@
-"""Rules on plain numbers by which P2 judges subnetworks: whether they match, since when, and how fast they learn.
+"""Rules on plain numbers by which P2 judges networks: whether they match, since when, how stable, how fast they learn.
 
 An accuracy is a fraction in [0, 1], and None that of a run that diverged, which matches nothing.
 """
@@ -14,6 +14,9 @@ from secateurs.core.errors import MeasureError
 
 MATCHING_WITHIN = 0.002
 """A subnetwork this far below the dense network still matches it: 0.2 percentage points."""
+
+STABLE_BELOW = 0.02
+"""Instability below which P2 section 4.1.1 calls a network stable: 2 percentage points."""
 
 SparsityRange = Literal["I", "II", "III"]
 """P2 section 4.2.5: I, trivial (random pruning matches, too); II, matching; III, too sparse to match."""

@@ -1,6 +1,6 @@
 """Measures of networks: how good, how alike, how dear; none leaves a trace on what it measures."""
 
-from secateurs.measure.barrier import STABLE_BELOW, Barrier, Recalibration, error_barrier, lmc
+from secateurs.measure.barrier import Barrier, Recalibration, error_barrier, lmc
 from secateurs.measure.batches import Data
 from secateurs.measure.batchnorm import bn_statistics
 from secateurs.measure.correlation import pearson
@@ -12,7 +12,6 @@ from secateurs.measure.states import State
 
 __all__ = [
     "CKA_SAMPLES",
-    "STABLE_BELOW",
     "Barrier",
     "Costs",
     "Data",

@@ -8,14 +8,11 @@ from typing import Literal
 import torch
 from torch import nn
 
-from secateurs.core import MeasureError, Task
+from secateurs.core import STABLE_BELOW, MeasureError, Task
 from secateurs.measure.batches import Data
 from secateurs.measure.batchnorm import bn_statistics
 from secateurs.measure.evaluate import evaluate
 from secateurs.measure.states import State, between, borrowed, check_masks, tensors_of, write
-
-STABLE_BELOW = 0.02
-"""Instability below which P2 section 4.1.1 calls a network stable: 2 percentage points."""
 
 Recalibration = bool | Literal["exact"]
 """Whether running statistics are computed anew: no, in one pass, or layer by layer (:func:`bn_statistics`)."""

@@ -8,8 +8,8 @@ from itertools import combinations, pairwise
 from statistics import fmean
 from typing import Literal
 
-from secateurs.core import Moment, TrainingError, TrainState, all_finite
-from secateurs.measure import STABLE_BELOW, Barrier, Distances, distances, error_barrier
+from secateurs.core import STABLE_BELOW, Moment, TrainingError, TrainState, all_finite
+from secateurs.measure import Barrier, Distances, distances, error_barrier
 from secateurs.train import TrainSettings, train
 from secateurs.zoo import Dataset
 

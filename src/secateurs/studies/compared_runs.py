@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import Field
 from torch import Tensor
 
-from secateurs.core import Moment, TrainState
+from secateurs.core import STABLE_BELOW, Moment, TrainState
 from secateurs.jobs import Context, Entry, job
-from secateurs.measure import STABLE_BELOW, l2_distance
+from secateurs.measure import l2_distance
 from secateurs.procedures import compare_copies
 from secateurs.procedures.instability import Part
 from secateurs.studies.copies import packed, restored

@@ -8,6 +8,7 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from secateurs.core import STABLE_BELOW
 from secateurs.report.methods.looks import Look
 from secateurs.report.methods.sheet import Panel, rules
 from secateurs.report.tickets.cells import band
@@ -16,7 +17,7 @@ from secateurs.report.tickets.looks import looks_of
 from secateurs.report.tickets.pairs import Moments, Network, Sample, compared, course, panels_of, parts_of, tried
 from secateurs.report.tickets.pairs_words import over, titled, told
 from secateurs.report.tickets.rewind_axis import Pen, RewindAxis, axis_of
-from secateurs.report.tickets.stability import ENOUGH, STABLE_BELOW
+from secateurs.report.tickets.stability import ENOUGH
 
 Lines = dict[str, dict[int, Sample]]
 """By the name of a line, its values at each k."""

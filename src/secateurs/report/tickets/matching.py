@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from secateurs.report.methods.sheet import Panel, label, rules
+from secateurs.report.tickets import words
 from secateurs.report.tickets.axes import remaining_axis
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.looks import looks_of
@@ -111,9 +112,9 @@ def caption(findings: TicketFindings) -> str:
         if ranges
         else ""
     )
-    within = f"{100 * findings.study.matching_within:g}"
+    within = words.within(findings.study.matching_within)
     return (
         "Median over seeds of the first k from which on subnetworks are stable (mean instability of a seed's "
-        f"pairs below 2 points), and of the first k at which they match (at most {within} points of test accuracy "
-        f"below the dense network of the same seed), where more than half of the seeds do.{shaded}"
+        f"pairs below 2 points), and of the first k at which they match (test accuracy {within} of the same seed), "
+        f"where more than half of the seeds do.{shaded}"
     )

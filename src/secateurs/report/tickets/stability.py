@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from secateurs.core import STABLE_BELOW
 from secateurs.core.matching import first_from, is_matching, median_step
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.pairs import Network, compared, errors_at_end, sample
 from secateurs.report.tickets.rows import DENSE, After, Copies
-
-STABLE_BELOW = 0.02
-"""A replicate is stable where the mean instability of its pairs is less: 2 percentage points (P2 section 4.1.1)."""
 
 ENOUGH = 1.4
 """Axes of instability reach at least so many times as high as that."""

@@ -27,11 +27,10 @@ def _stability(found: Sequence[Onset], findings: TicketFindings) -> Grid:
     columns = ("Weights remaining, %", *medians, "Stable", "Matching", "Seeds")
     names = dict.fromkeys(onset.network.ticket for onset in found)
     parts = [(name, tuple(_onset(onset) for onset in found if onset.network.ticket == name)) for name in names]
-    within = f"{100 * findings.study.matching_within:.2g}"
     note = (
         f"Medians over seeds, in steps; {NOTHING} where half of the seeds or more never get there. Stable: mean "
         "instability of a seed's pairs below 2 points on training data (in the next column on test data), at this k "
-        f"and every later one. Matching: at most {within} points of test accuracy below the dense network of the same "
+        f"and every later one. Matching: test accuracy {words.within(findings.study.matching_within)} of the same "
         "seed, at any k. The last columns count seeds. A network that has learned nothing is stable, too."
     )
     return Grid("stability", "From which k on networks are stable and match", columns, tuple(parts), note)

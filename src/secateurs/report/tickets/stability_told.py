@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from secateurs.core import STABLE_BELOW
 from secateurs.report.tickets import words
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.pairs import Moments, Network, Sample, compared, sample, tried
 from secateurs.report.tickets.rows import DENSE, Copies
-from secateurs.report.tickets.stability import STABLE_BELOW, Onset, onsets, together
+from secateurs.report.tickets.stability import Onset, onsets, together
 from secateurs.report.tickets.stability_words import at_k, grouped, points, share, spans
 from secateurs.report.words import SPACE, listed, plural
 

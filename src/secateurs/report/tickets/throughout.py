@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from secateurs.core import Moment
+from secateurs.core import STABLE_BELOW, Moment
 from secateurs.report.methods.sheet import Panel, label, rules
 from secateurs.report.rows import number
 from secateurs.report.tickets import words
@@ -21,7 +21,7 @@ from secateurs.report.tickets.pairs import Moments, Network, by_network, parts_o
 from secateurs.report.tickets.pairs_words import over, shown, titled
 from secateurs.report.tickets.rewind_axis import BAND
 from secateurs.report.tickets.rows import Copies
-from secateurs.report.tickets.stability import ENOUGH, STABLE_BELOW
+from secateurs.report.tickets.stability import ENOUGH
 
 Course = dict[int, list[float]]
 """By the step of training, the instability of all pairs there, as fractions."""
