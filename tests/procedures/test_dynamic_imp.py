@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from itertools import pairwise
 from typing import Any
 
@@ -9,14 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from secateurs.core import PruningError, TrainingError, TrainState, derive_seed, prunable
+from secateurs.core import PruningError, Spec, TrainingError, TrainState, derive_seed, prunable
 from secateurs.how import Mask, keep_top, survivors
 from secateurs.procedures import DynamicImp, DynamicImpSettings, all_grown, dynamic_imp, laid_on
 from secateurs.procedures.growth import dense_gradient
 from secateurs.train import Seeds, TrainSettings, begin, train
-from secateurs.zoo import build_model
+from secateurs.zoo import MODELS, build_model
 from toys import RESNET, same_bits, toy_data
 
+dynamic_imp_module = importlib.import_module("secateurs.procedures.dynamic_imp")  # its function has its name
 DATA = toy_data()
 TRAIN = TrainSettings(epochs=3, batch_size=16, lr=0.05)  # three steps an epoch
 SEEDS = Seeds(init=1, order=2, pruning=3)
@@ -167,6 +169,89 @@ def test_it_is_seeded_and_stops_where_training_diverges() -> None:
     assert broken.masks == ()
 
 
+@pytest.mark.parametrize("changes", [{}, {"first": "random"}, {"grow": "gradient"}], ids=str)
+@pytest.mark.parametrize("spoilt", ["weight", "buffer"])
+def test_what_the_last_step_of_a_phase_breaks_has_diverged(
+    changes: dict[str, Any], spoilt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No loss tells of it: neither an exception nor silence."""
+    phases: list[bool] = []  # of each training, whether it was sparse
+    fatal = 0
+
+    def broken(state: TrainState, *args: Any, **options: Any) -> TrainState:
+        ended = train(state, *args, **options)
+        phases.append(ended.mask is not None)
+        if len(phases) == fatal:
+            with torch.no_grad():
+                if spoilt == "weight":
+                    ended.model.get_parameter("fc.weight")[0, 0] = torch.nan
+                else:
+                    next(each for each in ended.model.buffers() if each.is_floating_point())[0] = torch.inf
+        return ended
+
+    monkeypatch.setattr(dynamic_imp_module, "train", broken)
+    found(**changes)
+    trainings, begun = list(phases), 0
+    assert len(trainings) == (3 if "first" in changes else 4)
+    for number, sparse in enumerate(trainings, 1):
+        phases.clear()
+        fatal = number
+        result = found(**changes)
+        assert phases == trainings[:number], "nothing is trained after it"
+        assert result.state.diverged == result.state.moment
+        assert str(result.state.moment) == ("1ep1it" if number <= len(trainings) - 2 else "3ep")
+        begun += sparse
+        assert len(result.masks) == begun
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflown(*args: Any, **options: Any) -> dict[str, Tensor]:
+        return {name: each.mul(torch.inf) for name, each in dense_gradient(*args, **options).items()}
+
+    monkeypatch.setattr(dynamic_imp_module, "dense_gradient", overflown)
+    result = found(grow="gradient")
+    assert result.state.diverged == result.state.moment
+    assert str(result.state.moment) == "1ep1it"
+    assert len(result.masks) == 1
+    assert Mask(result.state.mask or {}) == result.masks[0]
+
+
+@pytest.mark.parametrize("scope", ["global", "layer", "erk"])
+def test_an_overlap_of_less_than_one_weight_forces_nothing(scope: str) -> None:
+    plain = found(scope=scope)
+    assert found(scope=scope, overlap=1e-6).masks == plain.masks
+
+
+def test_full_overlap_keeps_the_mask() -> None:
+    for scope in ("global", "layer", "erk"):
+        first, second = found(scope=scope, overlap=1).masks
+        assert first == second
+
+
+def test_grown_weights_of_two_names_are_drawn_by_the_mask_s() -> None:
+    name = "tied_for_tests"
+
+    class Tied(torch.nn.Module):
+        def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
+            super().__init__()
+            self.held = torch.nn.ParameterDict()
+            self.flat = torch.nn.Flatten()
+            self.fc = torch.nn.Linear(int(torch.tensor(input_shape).prod()), num_classes)
+            self.held["weight"] = self.fc.weight
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            return self.fc(self.flat(inputs))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, name, Tied)
+        model = Spec(name)
+        result = dynamic_imp(model, DATA, DynamicImpSettings(**AT, grow="gradient"), TRAIN, seeds=SEEDS)
+        assert [list(mask) for mask in result.masks] == [["fc.weight"], ["fc.weight"]]
+        state = laid_on(begin(model, DATA, TRAIN, init_seed=1), result.masks[0])
+        whole = all_grown(state, DATA, TRAIN, model, 0).model.get_parameter("fc.weight")
+        assert (whole[~result.masks[0]["fc.weight"]] != 0).all()
+
+
 @pytest.mark.parametrize(
     ("switches", "message"),
     [
@@ -183,6 +268,10 @@ def test_switches_rise_inside_the_run(switches: list[Any], message: str) -> None
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(PruningError, match="reinitialise: what is grown by random was not chosen by the values"):
         DynamicImpSettings(**AT, grow="random", reinitialise=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dynamic_imp_module, "train", None)
+        with pytest.raises(PruningError, match=r"exclude: the model has no module or parameter 'fcc'; choices: "):
+            found(exclude=("fcc",))
     with pytest.raises(PruningError, match="switches: "):
         DynamicImpSettings(switches=[])
     with pytest.raises(PruningError, match="has no mask: there is nothing to be grown"):

@@ -191,6 +191,10 @@ def test_nothing_is_trained_before_it_is_asked_for_or_where_it_cannot_end(monkey
             procedure(LENET, DATA, SETTINGS)
         with pytest.raises(PruningError, match="levels: give either levels="):
             procedure(LENET, DATA, SETTINGS, levels=1, densities=[0.5])
+        with pytest.raises(PruningError, match=r"pruning: unknown score 'magnitud'; .* did you mean 'magnitude'"):
+            procedure(LENET, DATA, SETTINGS, MaskSettings(score="magnitud"), levels=1)
+        with pytest.raises(PruningError, match=r"prune.revive: .* leave revive out"):
+            procedure(LENET, DATA, SETTINGS, MaskSettings(score="snip", revive=True, schedule="linear"), levels=1)
         procedure(LENET, DATA, SETTINGS, levels=1)
 
 

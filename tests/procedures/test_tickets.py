@@ -21,9 +21,11 @@ from secateurs.core import (
 from secateurs.how import Mask
 from secateurs.procedures import (
     MaskSettings,
+    PruneChannelSettings,
     find_mask,
     mask_facts,
     next_mask,
+    prune,
     random_mask,
     redrawn,
     replayed,
@@ -264,3 +266,11 @@ def test_a_replay_goes_on_within_its_mask() -> None:
     with pytest.raises(PruningError, match=r"replayed: the mask keeps weights of '.*' that were pruned before"):
         replayed(ended, shuffled(half(start)), SETTINGS)
     assert lies_on(replayed(ended, half(start), SETTINGS), half(start), start.model.state_dict())
+
+
+def test_what_lost_channels_is_not_replayed() -> None:
+    state = at("1ep")
+    cut = prune(state, DATA, PruneChannelSettings(density=0.5), SETTINGS)
+    with pytest.raises(PruningError, match="replayed: the state at 1ep has lost channels, and levels go on from masks"):
+        replayed(cut, half(cut), SETTINGS)
+    assert not cut.consumed

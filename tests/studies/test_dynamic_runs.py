@@ -16,7 +16,7 @@ from secateurs.how import Mask
 from secateurs.jobs import Graph, Job, Serial, Store, run
 from secateurs.jobs.context import Context
 from secateurs.procedures import DynamicImpSettings, RegrowthSettings, dynamic_imp, regrowth
-from secateurs.studies import Methods, MethodsPlan, check
+from secateurs.studies import Methods, MethodsPlan, check, dynamic_imp_runs, dynamic_runs, runs
 from secateurs.studies.cell_costs import cell_costs
 from secateurs.studies.cells import Cell
 from secateurs.studies.runs import load_data
@@ -34,6 +34,7 @@ DYNAMIC: dict[str, Any] = {
     "redrawn": {**IMP, "reinitialise": True},
     "first random": {**IMP, "first": "random"},
     "by gradient": {**IMP, "grow": "gradient"},
+    "twice": {**IMP, "switches": ["2it", "5it"], "grow": "random", "scope": "layer"},
     **ALONE,
 }
 
@@ -155,12 +156,14 @@ def test_variants_share_what_they_have_in_common(recipe: Methods, tmp_path: Path
 def test_they_do_what_the_procedures_do(recipe: Methods, done: tuple[Store, dict[str, Cell]]) -> None:
     store, cells = done
     data, seeds = load_data(recipe.data), Seeds()
-    state = begin(recipe.model, data, recipe.train, init_seed=0)
-    state = regrowth(state, data, RegrowthSettings(density=0.3, every="2it"), recipe.train)
-    weights, mask = ended(store, cells["RigL"])
-    assert all(torch.equal(weights[name], value) for name, value in state.model.state_dict().items())
-    assert mask == Mask(state.mask or {})
-    for name in ("IMP", "overlapping", "redrawn", "first random", "by gradient"):
+    for name in ("RigL", "SET"):
+        said = {key: value for key, value in DYNAMIC[name].items() if key != "how"}
+        state = begin(recipe.model, data, recipe.train, init_seed=0)
+        state = regrowth(state, data, RegrowthSettings(density=0.3, **said), recipe.train)
+        weights, mask = ended(store, cells[name])
+        assert all(torch.equal(weights[key], value) for key, value in state.model.state_dict().items()), name
+        assert mask == Mask(state.mask or {})
+    for name in ("IMP", "overlapping", "redrawn", "first random", "by gradient", "twice"):
         said = {key: value for key, value in DYNAMIC[name].items() if key != "how"}
         found = dynamic_imp(
             recipe.model, data, DynamicImpSettings(density=0.3, **said), recipe.train, seeds=seeds
@@ -249,3 +252,60 @@ def test_where_training_diverges_nothing_follows(methods: Make, tmp_path: Path) 
     run(MethodsPlan(broken).graph(), store, Serial()).raise_for_failures()
     for cell in MethodsPlan(broken).cells(store):
         assert store.entry(job_of(cell)).summary["diverged"] is not None
+
+
+def alone(methods: Make, said: dict[str, Any]) -> Methods:
+    return methods(seeds=[0], densities=[0.3], moments=[0], methods={"new": said, "magnitude": None, **ALONE})
+
+
+@pytest.mark.parametrize(("moment", "count"), [("2it", 0), ("3it", 1), ("4it", 1), ("6it", 2), ("8it", 3)])
+def test_updates_that_were_made_are_counted(
+    methods: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, count: int
+) -> None:
+    """A run that breaks before, at or after one: those that came before count, and no others are told."""
+    store = Store(tmp_path)
+    broken_at(monkeypatch, moment)
+    (cell,) = MethodsPlan(alone(methods, {**DYNAMIC["RigL"], "grow": "random"})).cells(store)
+    run(Graph(cell.jobs), store, Serial()).raise_for_failures()
+    entry = store.entry(job_of(cell))
+    assert entry.summary["diverged"] is not None
+    assert entry.summary["updates"] == count
+    assert sum("drop_fraction" in row for row in entry.rows()) == count
+
+
+def test_what_the_last_step_of_a_phase_breaks_has_diverged(
+    methods: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_at(monkeypatch, "4it")
+    store = Store(tmp_path)
+    (cell,) = MethodsPlan(alone(methods, {**IMP, "first": "random"})).cells(store)
+    run(Graph(cell.jobs), store, Serial()).raise_for_failures()
+    told = [store.entry(leg.job).summary["diverged"] for leg in cell.legs]
+    assert told == [None, *["1ep1it"] * 4]
+
+
+def test_a_gradient_of_a_phase_that_is_not_finite_is_no_mask(
+    methods: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamic_imp_runs, "phase_mask", lambda *_: None)
+    store = Store(tmp_path)
+    (cell,) = MethodsPlan(alone(methods, {**IMP, "first": "random", "grow": "gradient"})).cells(store)
+    run(Graph(cell.jobs), store, Serial()).raise_for_failures()
+    told = [store.entry(leg.job).summary["diverged"] for leg in cell.legs]
+    assert told == [None, None, None, "1ep1it", "1ep1it"]
+
+
+def broken_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """The last step of the part of an epoch that comes to a moment breaks the network; the losses are sound."""
+    real = runs.one_epoch
+
+    def one_epoch(state: Any, *args: Any, **options: Any) -> Any:
+        begun, at = state.moment, Moment.parse(moment, state.moment.steps_per_epoch)
+        ended = real(state, *args, **options)
+        if begun < at <= ended.moment:
+            with torch.no_grad():
+                next(ended.model.parameters())[0] = torch.nan
+        return ended
+
+    for module in (dynamic_runs, dynamic_imp_runs, runs):
+        monkeypatch.setattr(module, "one_epoch", one_epoch)

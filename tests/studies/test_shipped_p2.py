@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from secateurs.core import Spec
+from secateurs.core import Moment, Spec
 from secateurs.studies import Methods, load_recipe
 from secateurs.studies.schema import DynamicImpMethodRecipe, MethodRecipe, RegrowthMethodRecipe
 
@@ -160,6 +160,30 @@ def test_resnet_50_is_trained_as_in_the_paper_on_smaller_images() -> None:
     assert (recipe.data.options["size"], len(recipe.seeds)) == (64, 3)
 
 
+def rewound_as_imp_rewinds(recipe: Methods, at: str) -> None:
+    """The end's mask on the weights of k, trained k -> T by a fresh optimiser at the rates of the dense network."""
+    ticket = recipe.methods["lottery ticket rewinding"]
+    assert isinstance(ticket, MethodRecipe)
+    assert (ticket.score.name, ticket.schedule, ticket.steps, ticket.ablation) == ("magnitude", "one_shot", 1, "none")
+    assert (ticket.scored_at, ticket.at, ticket.after, ticket.fresh_optimizer) == ("end", at, "continue", True)
+    first, per_epoch = Moment(0, 352), 352
+    k, t = Moment.parse(at, per_epoch), recipe.train
+    anchored = max(ticket.min_lr, t.highest_lr_from(k, first, t.lr))
+    for step in range(k.steps, t.epochs * per_epoch, 100):
+        now = Moment(step, per_epoch)
+        assert t.lr_at(now, k, anchored) == pytest.approx(t.lr_at(now, first, t.lr), rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", ["small", "cpu", "smoke"])
+@pytest.mark.parametrize("part", ["fig5_1", "dynamic"])
+def test_rewinding_goes_on_at_every_scale(part: str, scale: str) -> None:
+    for recipe in cast("dict[str, Methods]", load_recipe(f"p2/{part}", scale).each()).values():
+        ticket = recipe.methods["lottery ticket rewinding"]
+        assert isinstance(ticket, MethodRecipe)
+        assert ticket.at is not None
+        rewound_as_imp_rewinds(recipe, str(ticket.at))
+
+
 def test_figure_5_1_has_the_ways_to_spend_weights_over_training() -> None:
     (recipe,) = paper("fig5_1").values()
     assert list(recipe.methods) == [
@@ -169,6 +193,7 @@ def test_figure_5_1_has_the_ways_to_spend_weights_over_training() -> None:
     assert isinstance(gradual, MethodRecipe)
     assert (gradual.schedule, gradual.after, gradual.fresh_optimizer, gradual.at) == ("cubic", "continue", False, None)
     assert (gradual.steps, gradual.every, recipe.train.epochs) == (30, "2ep", 90)
+    rewound_as_imp_rewinds(recipe, "5ep")
     kept = gradual.at_density(0.1).densities()
     assert kept[14] == pytest.approx(0.1 + 0.9 / 8)  # halfway an eighth of what goes is left: Zhu and Gupta's cubic
 
@@ -197,8 +222,7 @@ def test_dynamic_sparsity_is_what_section_6_2_2_lists() -> None:
         assert isinstance(method, DynamicImpMethodRecipe)
         assert {key: getattr(method, key) for key in plain} == {**plain, **change}
         assert (method.switches, method.scope) == (("90ep",), "global")
-    ticket, gradual = recipe.methods["lottery ticket rewinding"], recipe.methods["gradual magnitude"]
-    assert isinstance(ticket, MethodRecipe)
+    rewound_as_imp_rewinds(recipe, "2000it")
+    gradual = recipe.methods["gradual magnitude"]
     assert isinstance(gradual, MethodRecipe)
-    assert (ticket.scored_at, ticket.at, ticket.after) == ("end", "2000it", "continue")
     assert (gradual.schedule, gradual.steps, gradual.every) == ("cubic", 100, "400it")

@@ -153,6 +153,25 @@ def test_a_line_may_end_above_zero_as_torch_has_it(per: str) -> None:
     assert chosen.lr_at(END, START, LR) == pytest.approx(LR / 6)
 
 
+@pytest.mark.parametrize("at", [Moment(step, PER_EPOCH) for step in (0, 5, 13, 30, 55, 60)], ids=str)
+@pytest.mark.parametrize("per", ["epoch", "step"])
+def test_a_line_that_begins_anew_ends_at_the_same_rate(per: str, at: Moment) -> None:
+    """The floor is a share of the run's own maximum, wherever the network is pruned, and however often."""
+    chosen = settings({"name": "linear", "per": per, "floor": 0.25})
+    once = chosen.highest_lr_from(at, START, LR)
+    assert chosen.lr_at(at, at, once) == once
+    if at < END:
+        assert chosen.lr_at(END, at, once) == pytest.approx(LR / 4)
+    if per == "step" or at.step == 0:
+        assert rates(chosen, at, once) == pytest.approx(rates(chosen)[at.steps :], rel=1e-12), "it is the same line"
+    again = Moment((at.steps + END.steps) // 2, PER_EPOCH)
+    twice = chosen.highest_lr_from(again, at, once)
+    if again.epoch < EPOCHS:
+        assert chosen.lr_at(END, again, twice) == pytest.approx(LR / 4)
+    raised = rates(chosen, at, 2 * once)  # by Lambda
+    assert raised == pytest.approx([2 * rate for rate in rates(chosen, at, once)])
+
+
 def test_a_line_to_zero_is_written_down_as_ever() -> None:
     """Keys of jobs follow from what is written down."""
     plain, to_zero = settings("linear"), settings({"name": "linear", "floor": 0})

@@ -15,7 +15,7 @@ from secateurs.studies.recipe import scales_of
 _FOLLOWED = {
     "p0": "figures of Nunez and Soatto, On the Relationship Between Model Training Dynamics and Early Pruning Periods",
     "p1": "tables and figures of Rachwan et al., Winning the Lottery Ahead of Time: Efficient Early Network Pruning",
-    "p2": "chapter 5 of Frankle, The Lottery Ticket Hypothesis: On Sparse, Trainable Neural Networks",
+    "p2": "chapters 3 to 5 of Frankle, The Lottery Ticket Hypothesis: On Sparse, Trainable Neural Networks",
     "p3": "tables and figures of Lubana and Dick, A Gradient Flow Framework for Analyzing Network Pruning",
     "benchmarks": "our own comparison of triggers",
 }

@@ -32,7 +32,7 @@ from secateurs.how.density import (
     survivors,
 )
 from secateurs.how.enforce import Enforcement, apply, enforce
-from secateurs.how.exchange import best_in_layers, exchange, union
+from secateurs.how.exchange import best_in_layers, best_overall, exchange, union
 from secateurs.how.keep import keep_top, layer_counts
 from secateurs.how.mask import Mask
 from secateurs.how.steps import keep_in_steps
@@ -43,6 +43,7 @@ __all__ = [
     "Mask",
     "apply",
     "best_in_layers",
+    "best_overall",
     "between",
     "channel_groups",
     "channel_mask",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from secateurs.core import PruningError, Scores
+from secateurs.core import PruningError, Scores, all_finite
 from secateurs.how.density import survivors
 from secateurs.how.mask import Mask
 from secateurs.how.pool import Pool
@@ -20,22 +20,47 @@ def best_in_layers(scores: Scores, counts: Mapping[str, int], among: Mapping[str
     Equal scores are taken by position, lowest flat index first; scores outside ``among`` are not looked at.
 
     Raises:
-        PruningError: when a layer has fewer entries marked than are wanted.
+        PruningError: when a layer has fewer entries marked than are wanted, or a marked score is not finite.
 
     >>> scores, among = {"a": torch.tensor([3.0, 1.0, 2.0])}, {"a": torch.tensor([False, True, True])}
     >>> best_in_layers(scores, {"a": 1}, among)["a"].tolist()
     [False, False, True]
     """
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, score in scores.items():
-        marked = among[name].to(score.device)
-        pool = Pool([score], [marked])
-        if counts[name] > pool.living:
-            raise PruningError(
-                f"{name!r}: {counts[name]} entries are to be chosen among {pool.living}: choose at most so many"
-            )
-        found[name] = highest(pool, counts[name])[0].reshape(score.shape)
+        found |= _chosen({name: score}, counts[name], among, repr(name))
     return Mask(found)
+
+
+def best_overall(scores: Scores, count: int, among: Mapping[str, Tensor]) -> Mask:
+    """The ``count`` entries of highest score, all layers together, among those that ``among`` marks.
+
+    Equal scores are taken by position, first layer first, lowest flat index first; scores outside ``among`` are not
+    looked at.
+
+    Raises:
+        PruningError: when fewer entries are marked than are wanted, or a marked score is not finite.
+
+    >>> scores = {"a": torch.tensor([3.0, 1.0]), "b": torch.tensor([2.0])}
+    >>> chosen = best_overall(scores, 1, {"a": torch.tensor([False, True]), "b": torch.tensor([True])})
+    >>> chosen["a"].tolist(), chosen["b"].tolist()
+    ([False, False], [True])
+    """
+    return Mask(_chosen(scores, count, among, "the network"))
+
+
+def _chosen(scores: Scores, count: int, among: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
+    device = next(iter(scores.values())).device
+    marked = {name: among[name].to(device) for name in scores}
+    for name, score in scores.items():
+        # The marked ones are only gathered where there is something to be found.
+        if not all_finite(score) and not all_finite(score[marked[name].to(score.device)]):
+            raise PruningError(f"scores of {name!r} are not all finite real numbers: choose before training diverges")
+    pool = Pool(tuple(scores.values()), tuple(marked.values()))
+    if count > pool.living:
+        raise PruningError(f"{where}: {count} entries are to be chosen among {pool.living}: choose at most so many")
+    flags = zip(scores.items(), highest(pool, count), strict=True)
+    return {name: chosen.reshape(score.shape) for (name, score), chosen in flags}
 
 
 def exchange(mask: Mapping[str, Tensor], worth: Scores, growth: Scores, fraction: float) -> Mask:
@@ -52,7 +77,7 @@ def exchange(mask: Mapping[str, Tensor], worth: Scores, growth: Scores, fraction
         fraction: in [0, 1].
 
     Raises:
-        PruningError: when the fraction is outside [0, 1].
+        PruningError: when the fraction is outside [0, 1], or what an entry that may be chosen is worth is not finite.
 
     >>> mask = {"a": torch.tensor([True, True, False, False])}
     >>> worth, growth = {"a": torch.tensor([2.0, 1.0, 0.0, 0.0])}, {"a": torch.tensor([0.0, 1.0, 2.0, 3.0])}

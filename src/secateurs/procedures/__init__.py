@@ -13,6 +13,7 @@ from secateurs.procedures.masks import MaskSettings, find_mask
 from secateurs.procedures.pruning import PruneChannelSettings, PruneSettings, prune, prune_step
 from secateurs.procedures.regrowth import Regrown, RegrowthSettings, regrow, regrowth, sparse_from_the_start
 from secateurs.procedures.settings import ITERATED
+from secateurs.procedures.soundness import judged, sound
 from secateurs.procedures.tickets import kept_by_level, next_mask, random_mask, redrawn, replayed, rewound
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "find_mask",
     "imp",
     "instability",
+    "judged",
     "kept_by_level",
     "laid_on",
     "lrr",
@@ -55,6 +57,7 @@ __all__ = [
     "replayed",
     "rewound",
     "shuffled",
+    "sound",
     "sparse_from_the_start",
     "throughout",
 ]

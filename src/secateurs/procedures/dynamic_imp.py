@@ -17,13 +17,15 @@ from secateurs.core import (
     Spec,
     TrainingError,
     TrainState,
+    all_finite,
     derive_seed,
     prunable,
 )
-from secateurs.how import Mask, best_in_layers, keep_top, survivors, union
+from secateurs.how import Mask, best_in_layers, best_overall, keep_top, survivors, union
 from secateurs.procedures.ablations import drawn_anew
 from secateurs.procedures.growth import dense_gradient, laid_on, random_growth
 from secateurs.procedures.masks import MaskSettings, find_mask
+from secateurs.procedures.soundness import judged
 from secateurs.train import Seeds, Settings, TrainSettings, begin, train
 from secateurs.train.frozen import MomentText
 from secateurs.zoo import Dataset
@@ -115,27 +117,31 @@ def dynamic_imp(
     training at those steps. Momentum of what is kept goes on; what is grown has none.
 
     Returns:
-        The state as far as it came, and the masks of the phases that were begun, where training diverged.
+        The state as far as it came, and the masks of the phases that were begun, where training diverged. What the
+        last step of a phase breaks has diverged, too.
 
     Raises:
-        PruningError: when there is nothing to prune.
-        TrainingError: when a switch lies outside the run.
+        PruningError: at once, when there is nothing to prune, or no part of an excluded name.
+        TrainingError: at once, when a switch lies outside the run.
     """
     state, masks = begin(model, data, training, init_seed=seeds.init, device=device), list[Mask]()
+    prunable(state.model, settings.exclude)
     for _, until in settings.phases(training.epochs, state.moment.steps_per_epoch):
         before = state
         start = all_grown(before.fork(), data, training, model, seeds.pruning) if masks else before.fork()
         if masks or settings.first == "imp":
-            dense = train(start.fork(), data, training, until=until, order_seed=seeds.order)
+            dense = judged(train(start.fork(), data, training, until=until, order_seed=seeds.order))
             if dense.diverged is not None:
                 return DynamicImp(dense, tuple(masks))
             mask = phase_mask(dense.model, before, data, settings, training, seeds)
+            if mask is None:
+                return DynamicImp(before.take(diverged=before.moment), tuple(masks))
         else:
             mask = find_mask(start.model, data, settings.beginning(settings.first), pruning_seed=seeds.pruning)
         if masks and settings.reinitialise:
             start = all_grown(before, data, training, model, seeds.pruning, again=True)
         masks.append(mask)
-        state = train(laid_on(start, mask), data, training, until=until, order_seed=seeds.order)
+        state = judged(train(laid_on(start, mask), data, training, until=until, order_seed=seeds.order))
         if state.diverged is not None:
             break
     return DynamicImp(state, tuple(masks))
@@ -159,9 +165,10 @@ def all_grown(
     if state.mask is None:
         raise PruningError(f"the state at {state.moment} has no mask: there is nothing to be grown")
     seed = derive_seed("regrown again" if again else "regrown", pruning_seed, state.moment.steps)
-    values = dict(drawn_anew(state, data, training, model, seed, asked_by="dynamic_imp").model.named_parameters())
+    fresh = drawn_anew(state, data, training, model, seed, asked_by="dynamic_imp").model
+    values = dict(fresh.named_parameters(remove_duplicate=False))
     with torch.no_grad():
-        for name, parameter in state.model.named_parameters():
+        for name, parameter in state.model.named_parameters(remove_duplicate=False):
             if name in state.mask:
                 kept = state.mask[name].to(parameter.device)
                 parameter.copy_(torch.where(kept, parameter, values[name]))
@@ -175,15 +182,17 @@ def phase_mask(
     settings: DynamicImpSettings,
     training: TrainSettings,
     seeds: Seeds,
-) -> Mask:
+) -> Mask | None:
     """Lines 5 and 6: the mask of a phase, by the weights that its ``dense`` training ended with; they are left as is.
+
+    None: ``before`` has diverged, as its gradient shows, which is not finite.
 
     Args:
         before: what the phase began with, before anything was grown: under the mask of the phase before, in the first
             phase without a mask.
 
     Raises:
-        PruningError: when there is nothing to prune, or weights or gradients are not finite.
+        PruningError: when there is nothing to prune, or the ``dense`` weights are not finite: look for that first.
     """
     magnitudes = {name: weight.detach().abs() for name, weight in prunable(dense, settings.exclude).items()}
     if before.mask is None:
@@ -196,9 +205,11 @@ def phase_mask(
         growth = random_growth(earlier, seeds.pruning, before.moment)
     else:
         growth = dense_gradient(before, data, training, order_seed=seeds.order)
+        if not all(map(all_finite, growth.values())):
+            return None
     stay = mask & earlier
     counts = {name: int(mask[name].sum()) - int(stay[name].sum()) for name in mask}
-    return union(stay, best_in_layers(growth, counts, {name: ~earlier[name] for name in earlier}))
+    return union(stay, best_in_layers(growth, counts, _others(earlier)))
 
 
 def _overlapping(magnitudes: Scores, settings: DynamicImpSettings, earlier: Mask) -> Mask:
@@ -207,10 +218,15 @@ def _overlapping(magnitudes: Scores, settings: DynamicImpSettings, earlier: Mask
     if not settings.overlap:
         return mask
     if settings.scope == "global":
-        forced = keep_top(magnitudes, survivors(settings.overlap, mask.kept) / mask.total, within=earlier)
-    else:
-        counts = {name: survivors(settings.overlap, int(kept.sum())) for name, kept in mask.items()}
-        forced = best_in_layers(magnitudes, counts, earlier)
-    above = 2 * max(float(each.max()) for each in magnitudes.values()) + 1
-    lifted = {name: each.masked_fill(forced[name].to(each.device), above) for name, each in magnitudes.items()}
-    return keep_top(lifted, settings.density, scope=settings.scope)
+        count = survivors(settings.overlap, mask.kept)
+        forced = best_overall(magnitudes, count, earlier)
+        return union(forced, best_overall(magnitudes, mask.kept - count, _others(forced)))
+    sizes = {name: int(kept.sum()) for name, kept in mask.items()}
+    counts = {name: survivors(settings.overlap, size) for name, size in sizes.items()}
+    forced = best_in_layers(magnitudes, counts, earlier)
+    left = {name: sizes[name] - counts[name] for name in sizes}
+    return union(forced, best_in_layers(magnitudes, left, _others(forced)))
+
+
+def _others(mask: Mask) -> Mask:
+    return Mask({name: ~kept for name, kept in mask.items()})

@@ -19,7 +19,9 @@ def dense_gradient(state: TrainState, data: Dataset, training: TrainSettings, *,
     """|gradient| of every weight of the mask's layers, dropped ones at 0, on the minibatch that comes next (RigL).
 
     It is the gradient of the loss that is trained with, in training mode and float32: what a dense layer would have.
-    The model, its buffers and gradients, and the global random state are as they were: a copy is differentiated.
+    The model, its buffers and gradients, and the global random state are as they were: a copy is differentiated. For
+    that time it takes, beside what a step of training takes for its activations, the memory of the model once more
+    and of a gradient of all the mask's layers, dense ones; nothing of it is kept for the next time.
 
     Raises:
         PruningError: when the state has no mask.
@@ -27,7 +29,7 @@ def dense_gradient(state: TrainState, data: Dataset, training: TrainSettings, *,
     if state.mask is None:
         raise PruningError(f"the state at {state.moment} has no mask: which layers' gradient is wanted is not known")
     at, model = state.moment, copy.deepcopy(state.model).train()
-    parameters = dict(model.named_parameters())
+    parameters = dict(model.named_parameters(remove_duplicate=False))  # shared weights may go by either name
     devices = {p.device.index for p in parameters.values() if p.device.type == "cuda"}
     batch = next(data.train.epoch(at.epoch, training.batch_size, order_seed, training.augment, first_step=at.step))
     with torch.random.fork_rng(devices=sorted(devices)):

@@ -8,8 +8,9 @@ from itertools import combinations, pairwise
 from statistics import fmean
 from typing import Literal
 
-from secateurs.core import STABLE_BELOW, Moment, TrainingError, TrainState, all_finite
+from secateurs.core import STABLE_BELOW, Moment, TrainingError, TrainState
 from secateurs.measure import Barrier, Distances, distances, error_barrier
+from secateurs.procedures.soundness import sound
 from secateurs.train import TrainSettings, train
 from secateurs.zoo import Dataset
 
@@ -200,4 +201,4 @@ def check_seeds(order_seeds: Sequence[int]) -> None:
 
 def _finite(state: TrainState) -> bool:
     """Whether a copy is to be compared: the last step may have broken it, with no training loss left to show it."""
-    return state.diverged is None and all(all_finite(tensor) for tensor in state.model.state_dict().values())
+    return state.diverged is None and sound(state.model)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
-from secateurs.core import Moment, PruningError, Spec, TrainingError, TrainState, all_finite, prunable
+from secateurs import what
+from secateurs.core import Moment, PruningError, Spec, TrainingError, TrainState, prunable
 from secateurs.how import Mask
 from secateurs.how import imp as imp_densities
 from secateurs.procedures.masks import MaskSettings
-from secateurs.procedures.tickets import kept_by_level, next_mask, replayed, rewound
+from secateurs.procedures.soundness import judged
+from secateurs.procedures.tickets import check_nested, kept_by_level, next_mask, replayed, rewound
 from secateurs.train import Seeds, TrainSettings, begin, train
 from secateurs.zoo import Dataset
 
@@ -82,8 +84,9 @@ def imp(
         rewind: k, in the course of training: ``"500it"``, ``"2ep"`` or a number of epochs.
 
     Raises:
-        PruningError: at once, when there is a level at which nothing can be dropped or nothing is left, or both or
-            neither of ``levels`` and ``densities`` are given.
+        PruningError: at once, when there is a level at which nothing can be dropped or nothing is left, both or
+            neither of ``levels`` and ``densities`` are given, the score is unknown, or dropped weights are to come
+            back.
         TrainingError: at once, when k lies after the end; later, when a state was consumed that is still needed.
 
     >>> from secateurs.zoo import digits
@@ -139,7 +142,8 @@ def lrr(
     """Learning rate rewinding (P2 Algorithm 2): pruned weights keep their values, and all of the schedule is replayed.
 
     Yields what :func:`imp` yields, with the same arguments and errors; each level trains all epochs again, from the
-    weights and buffers that the one before ended with. One level is magnitude pruning after training in one shot.
+    weights and buffers that the one before ended with, and sees the examples in the order in which the dense run saw
+    them: it is the same order at every level. One level is magnitude pruning after training in one shot.
 
     >>> from secateurs.zoo import digits
     >>> net, training = Spec("lenet_300_100", {"hidden": (16, 8)}), TrainSettings(epochs=2, lr=0.05)
@@ -171,10 +175,8 @@ def _lrr(
 
 
 def _trained(subnetwork: TrainState, data: Dataset, training: TrainSettings, seeds: Seeds) -> TrainState:
-    """The subnetwork at the end of training; itself it stays as it is. No loss tells what the last step broke."""
-    ended = train(subnetwork.fork(), data, training, until=training.epochs, order_seed=seeds.order)
-    broken = ended.diverged is None and not all(map(all_finite, ended.model.state_dict().values()))
-    return ended.take(diverged=ended.moment) if broken else ended
+    """The subnetwork at the end of training; itself it stays as it is."""
+    return judged(train(subnetwork.fork(), data, training, until=training.epochs, order_seed=seeds.order))
 
 
 def _levels(
@@ -183,6 +185,8 @@ def _levels(
     """The density of each level, once it is seen that there can be such levels."""
     if (levels is None) == (not densities):
         raise PruningError("levels: give either levels=, each of which drops a share rate=, or the densities= of them")
+    what.check_score(pruning.score, "pruning")
+    check_nested(pruning)
     wanted = tuple(densities) if levels is None else imp_densities(levels, rate)
     kept_by_level(prunable(state.model, pruning.exclude), wanted, pruning.scope)
     return wanted

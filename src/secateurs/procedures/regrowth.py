@@ -7,16 +7,28 @@ fractions, as Evci et al. compare it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
+from torch import Tensor
 
-from secateurs.core import Moment, Observer, PruningError, SecateursError, Spec, TrainState, all_finite
-from secateurs.how import Mask, exchange, survivors
+from secateurs.core import (
+    Moment,
+    Observer,
+    PruningError,
+    SecateursError,
+    Spec,
+    TrainingError,
+    TrainState,
+    all_finite,
+    prunable,
+)
+from secateurs.how import Mask, exchange, layer_counts, survivors
 from secateurs.procedures.growth import dense_gradient, laid_on, random_growth
 from secateurs.procedures.masks import MaskSettings, find_mask
+from secateurs.procedures.soundness import judged
 from secateurs.train import Settings, TrainSettings, train
 from secateurs.train.frozen import MomentText
 from secateurs.zoo import Dataset
@@ -71,11 +83,46 @@ class RegrowthSettings(Settings):
             for step in range(between, end, between)
         }
 
+    def never_moves(self, epochs: int, steps_per_epoch: int) -> str:
+        """Why the mask would never move in a run of so many epochs, and what helps; empty where it would.
+
+        >>> RegrowthSettings(every="9it").never_moves(2, 5)
+        'every: the mask is to stay from 1ep3it on, and would never have moved: say less than 9it, or a later until'
+        """
+        if self.updates(epochs, steps_per_epoch):
+            return ""
+        last = self.last(epochs, steps_per_epoch)
+        return (
+            f"every: the mask is to stay from {last} on, and would never have moved: say less than {self.every}, or a "
+            "later until"
+        )
+
+    def leaves_empty(self, weights: Mapping[str, Tensor]) -> str:
+        """Which layers would have no weights at all, for ever, and what helps; empty where every layer has some.
+
+        Args:
+            weights: what can be pruned, as :func:`~secateurs.core.prunable` has it; only shapes are looked at.
+
+        >>> import torch
+        >>> RegrowthSettings(density=0.01, layers="uniform").leaves_empty({"a": torch.empty(99), "b": torch.empty(9)})
+        'density 0.01 leaves b empty, and layers keep their counts: ask for a higher density, or exclude these layers'
+        """
+        empty = [name for name, count in layer_counts(weights, self.density, self._scope).items() if not count]
+        if not empty:
+            return ""
+        return (
+            f"density {self.density:g} leaves {', '.join(empty)} empty, and layers keep their counts: ask for a higher "
+            "density, or exclude these layers"
+        )
+
     @property
     def first(self) -> MaskSettings:
         """How the first mask is found: at random within each layer."""
-        scope: Literal["erk", "layer"] = "erk" if self.layers == "erk" else "layer"
-        return MaskSettings(score=Spec("random"), scope=scope, density=self.density, exclude=self.exclude)
+        return MaskSettings(score=Spec("random"), scope=self._scope, density=self.density, exclude=self.exclude)
+
+    @property
+    def _scope(self) -> Literal["erk", "layer"]:
+        return "erk" if self.layers == "erk" else "layer"
 
 
 @dataclass(frozen=True)
@@ -108,18 +155,30 @@ def regrowth(
     """Train a network that is sparse throughout, moving its mask on the way; consumes ``state``.
 
     A dense state at step 0 gets its first mask; a masked one goes on, so that segments joined end to end give the bits
-    of one long one. The budget, the order of the data and the learning rate are those of dense training.
+    of one long one. The budget, the order of the data and the learning rate are those of dense training. A run that
+    diverges is a result, as of :func:`~secateurs.train.train`; what the last step before an update or before
+    ``until`` broke has diverged, too.
 
     Args:
         until: where to stop; the run's end when it is left out. An update that is due there comes with what follows.
         told: is given each update.
 
     Raises:
-        PruningError: when a dense state is not at step 0, or there is nothing to prune.
-        TrainingError: as :func:`~secateurs.train.train`.
+        PruningError: at once, when a dense state is not at step 0, there is nothing to prune, a layer would be left
+            without weights, or the mask would never move.
+        TrainingError: at once, when ``until`` lies before the state or after the run's end; else as
+            :func:`~secateurs.train.train`.
     """
+    state.check()
     per_epoch = state.moment.steps_per_epoch
     end = Moment.parse(training.epochs if until is None else until, per_epoch)
+    if end < state.moment or end.steps > training.epochs * per_epoch:
+        raise TrainingError(
+            f"until: {end} is not between the state, which stands at {state.moment}, and the end of {training.epochs} "
+            "epochs: stop at a moment between them"
+        )
+    if fault := settings.never_moves(training.epochs, per_epoch):
+        raise PruningError(fault)
     updates = settings.updates(training.epochs, per_epoch)
     if state.mask is None:
         state = sparse_from_the_start(state, data, settings, pruning_seed=pruning_seed)
@@ -128,10 +187,12 @@ def regrowth(
             state, done = regrow(
                 state, data, settings, training, updates[state.moment], order_seed=order_seed, pruning_seed=pruning_seed
             )
+            if state.diverged is not None:
+                break
             told(done)
         then = min([end, *(moment for moment in updates if state.moment < moment)])
         state = train(state, data, training, until=then, order_seed=order_seed, observers=observers)
-    return state
+    return judged(state)
 
 
 def sparse_from_the_start(
@@ -140,11 +201,14 @@ def sparse_from_the_start(
     """The untrained network under a random mask with the layer densities of the settings; consumes ``state``.
 
     Raises:
-        PruningError: when the state is pruned or trained already, or there is nothing to prune.
+        PruningError: when the state is pruned or trained already, there is nothing to prune, or a layer would be left
+            without weights, where nothing would ever be grown.
     """
     state.check()
     if state.mask is not None or state.channels is not None or state.moment.steps:
         raise PruningError(f"the state at {state.moment} is not that of a new dense network: begin() one")
+    if fault := settings.leaves_empty(prunable(state.model, settings.exclude)):
+        raise PruningError(fault)
     return laid_on(state, find_mask(state.model, data, settings.first, pruning_seed=pruning_seed))
 
 
@@ -158,12 +222,17 @@ def regrow(
     order_seed: int = 0,
     pruning_seed: int = 0,
 ) -> tuple[TrainState, Regrown]:
-    """One update of the mask at ``state.moment``; consumes ``state``.
+    """One update of the mask at ``state.moment``; consumes ``state``, unless it has diverged.
 
     In each layer the ``fraction`` of lowest magnitude goes, and as many come: those whose gradient is largest on the
     minibatch that the next step takes, or any at random. Weights that were not kept before start at 0, with their
     momentum or moments; a weight that is dropped and grown at once is left as it is (as in Evci et al.'s code). No
-    step of training is given up for it.
+    step of training is given up for it. The state does not remember its updates: whoever calls this twice at one
+    moment moves the mask twice, so it is the caller who knows which are due (:meth:`RegrowthSettings.updates`).
+
+    Returns:
+        The state under its new mask, and what was done. Where the network or that gradient is not finite, the state
+        as it was, diverged at its moment; one that diverged before is given back itself. The mask has not moved then.
 
     Raises:
         PruningError: when the state has no mask.
@@ -173,12 +242,15 @@ def regrow(
     if state.mask is None:
         raise PruningError(f"the state at {state.moment} has no mask to be moved: begin with sparse_from_the_start()")
     before = Mask(state.mask)
+    state, stays = judged(state), Regrown(state.moment, fraction, before, before)
+    if state.diverged is not None:
+        return state, stays
     if settings.grow == "random":
         growth = random_growth(before, pruning_seed, state.moment)
     else:
         growth = dense_gradient(state, data, training, order_seed=order_seed)
-        if not all(all_finite(each) for each in growth.values()):
-            return state.take(diverged=state.moment), Regrown(state.moment, fraction, before, before)
-    weights = dict(state.model.named_parameters())
+        if not all(map(all_finite, growth.values())):
+            return state.take(diverged=state.moment), stays
+    weights = dict(state.model.named_parameters(remove_duplicate=False))
     after = exchange(before, {name: weights[name].detach().abs() for name in before}, growth, fraction)
     return laid_on(state, after), Regrown(state.moment, fraction, before, after)

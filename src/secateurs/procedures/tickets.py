@@ -48,9 +48,18 @@ def next_mask(
     >>> first.total, first.kept, second.kept, second & first == second
     (1232, 986, 788, True)
     """
+    check_nested(settings)
+    return find_mask(model, data, settings, pruning_seed=pruning_seed, densities=(density,), within=within)
+
+
+def check_nested(settings: MaskSettings) -> None:
+    """See that what a level drops stays dropped.
+
+    Raises:
+        PruningError: when the settings let it come back.
+    """
     if settings.revive:
         raise PruningError("prune.revive: what a level dropped stays dropped: leave revive out")
-    return find_mask(model, data, settings, pruning_seed=pruning_seed, densities=(density,), within=within)
 
 
 def random_mask(
@@ -126,9 +135,15 @@ def replayed(ended: TrainState, mask: Mask, training: TrainSettings) -> TrainSta
     fresh one, and the whole schedule is gone through once more, its warm-up included.
 
     Raises:
-        PruningError: when the mask is of another network, or keeps weights that ``ended`` had lost already.
+        PruningError: when the mask is of another network, or keeps weights that ``ended`` had lost already, or
+            ``ended`` has lost channels.
         TrainingError: when ``ended`` was consumed or has diverged.
     """
+    if ended.channels is not None:
+        raise PruningError(
+            f"replayed: the state at {ended.moment} has lost channels, and levels go on from masks: pass one that is "
+            "dense or under a mask"
+        )
     _check_sound(ended, mask, "replayed")
     earlier = {} if ended.mask is None else ended.mask
     for name, kept in mask.items():

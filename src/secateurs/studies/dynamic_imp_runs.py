@@ -14,7 +14,7 @@ from typing import Any
 from secateurs.core import Moment, TrainState, under
 from secateurs.how import Mask
 from secateurs.jobs import Context, Entry, job
-from secateurs.procedures import all_grown, laid_on, mask_facts, phase_mask
+from secateurs.procedures import all_grown, judged, laid_on, mask_facts, phase_mask
 from secateurs.studies.counted import counted
 from secateurs.studies.runs import RunConfig, load_data, located, one_epoch, to_the_end
 from secateurs.studies.schema import DynamicImpRecipe
@@ -70,6 +70,7 @@ def dynamic_phase(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Cont
     while state.moment < until and state.diverged is None:
         state = one_epoch(state, data, c, ctx, until=until)
         ctx.pause_point(partial(pack, state))
+    state = judged(state)
     tensors, meta = pack(state)
     ctx.save(tensors, name=_STATE)
     diverged = None if state.diverged is None else str(state.diverged)
@@ -93,6 +94,8 @@ def phase_mask_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Con
     dense.load_state_dict(under("model", inputs["dense"].tensors(_STATE)))
     begun = time.perf_counter()
     mask = phase_mask(dense, before, data, c.dynamic, c.train, c.seeds)
+    if mask is None:
+        return {"diverged": str(before.moment)}
     seconds = time.perf_counter() - begun
     ctx.save(mask.to_tensors(), name="mask")
     overlap = (mask & Mask(before.mask or {})).kept / mask.kept

@@ -36,7 +36,8 @@ def dynamic_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Contex
 
     Metrics and summary are those of a pruned run, with a row for each update of the mask: the share of each layer's
     weights that was dropped and grown, how many were not there before, and the normalised Hamming distances to the
-    mask before and to the first one. The summary has how often the mask moved, and its distance to the first.
+    mask before and to the first one. The summary has how often the mask moved, as far as the run came, and its
+    distance to the first.
     """
     del inputs
     c = RegrowthConfig.model_validate(located(config, ctx.where))
@@ -58,8 +59,10 @@ def dynamic_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Contex
             seeds = {"order_seed": c.seeds.order, "pruning_seed": c.seeds.pruning}
             state, done = regrow(state, data, c.regrowth, c.train, fraction, **seeds)
             scoring = time.perf_counter() - begun
-            ctx.log(_told(done, first))
-    told = {"updates": len(updates), "distance_to_first": first.distance(_mask(state))}
+            if state.diverged is None:
+                ctx.log(_told(done, first))
+    moved = sum(state.diverged is None or moment < state.diverged for moment in updates)
+    told = {"updates": moved, "distance_to_first": first.distance(_mask(state))}
     return to_the_end(state, data, c, ctx, scoring=scoring) | told
 
 

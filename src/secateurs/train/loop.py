@@ -49,9 +49,10 @@ def train(
     end to end, resumed or not, give the bits of one long segment. A mask in the state is
     enforced throughout. Each observer sees every step, and every epoch's end.
 
-    When an epoch's loss is not finite the run has diverged: ``diverged`` is set to that epoch's
-    end, the remaining training is left out (nothing is measured on what is left), and the state
-    is returned as a result.
+    When a loss of an epoch is not finite the run has diverged: ``diverged`` is set to that epoch's
+    end, or to ``until`` where the segment ends within the epoch, the remaining training is left out
+    (nothing is measured on what is left), and the state is returned as a result. What the last step
+    breaks no loss tells: look at the weights.
 
     Raises:
         TrainingError: when ``until`` lies before the state or after the last epoch, when the

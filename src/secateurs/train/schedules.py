@@ -2,7 +2,7 @@
 
 A schedule is anchored at a moment ``start`` with a maximum rate, and ends at the run's ``end``.
 After pruning at t the anchor moves to t and the maximum to max(Lambda, LR(t)) (P0 section 3):
-cosine and linear begin anew and reach 0 at the end; the others go on where they were.
+cosine and linear begin anew and reach 0 at the end, or the floor of the line; the others go on where they were.
 """
 
 from __future__ import annotations
@@ -46,12 +46,16 @@ class Linear(Settings):
     """A straight line from the start of the schedule to 0 at the run's end, changed every epoch or every step.
 
     Attributes:
-        floor: the line ends at this share of the maximum instead (of P2's Inception-v3: from 0.03 to 0.005 is 1/6).
-            Only settings that say so have it: the keys of other jobs are what they would be without.
+        floor: the line ends at this share of the run's own maximum instead (of P2's Inception-v3: from 0.03 to 0.005
+            is 1/6), also where it begins anew after pruning. Where Lambda raises the rate there, the whole of what is
+            left is raised in the same proportion, its end included. Only settings that say so have a floor: the keys
+            of other jobs are what they would be without.
 
     >>> schedule, end = Linear(floor=0.2), Moment(4, 1)
     >>> [round(schedule.factor(Moment(0, 1), Moment(epoch, 1), end), 9) for epoch in range(5)]
     [1.0, 0.8, 0.6, 0.4, 0.2]
+    >>> round(0.6 * schedule.factor(Moment(2, 1), end, end), 9)  # pruned at 2, where the rate is 0.6
+    0.2
     """
 
     name: Literal["linear"] = "linear"
@@ -66,7 +70,14 @@ class Linear(Settings):
     def factor(self, start: Moment, now: Moment, end: Moment) -> float:
         """Rate at ``now`` relative to the maximum, in a schedule from ``start`` to ``end``."""
         done, total = _span(start, now, end, self.per)
-        return 1 - (1 - self.floor) * (done / total)
+        return 1 - (1 - self._floor_from(start, end)) * (done / total)
+
+    def _floor_from(self, start: Moment, end: Moment) -> float:
+        """The floor relative to the rate that the whole run's line has at ``start``."""
+        if not self.floor:
+            return 0.0
+        done, total = _span(Moment(0, start.steps_per_epoch), start, end, self.per)
+        return self.floor / (1 - (1 - self.floor) * (done / total))
 
 
 class Step(Settings):

@@ -104,9 +104,5 @@ def faults_in_steps(settings: RegrowthRecipe | DynamicImpRecipe, epochs: int, st
             settings.phases(epochs, steps_per_epoch)
         except TrainingError as error:
             yield str(error)
-    elif not settings.updates(epochs, steps_per_epoch):
-        last, every = settings.last(epochs, steps_per_epoch), settings.every
-        yield (
-            f"every: the mask is to stay from {last} on, and would never have moved: say less than {every}, or a later "
-            "until"
-        )
+    elif fault := settings.never_moves(epochs, steps_per_epoch):
+        yield fault
