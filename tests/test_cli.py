@@ -188,7 +188,12 @@ def test_studies_share_a_store_and_are_compared_and_cleaned(
     assert "prune.density: 0.1 → 0.5" in told
     assert "<script" not in (tmp_path / "both" / "compare.html").read_text(encoding="utf-8")
     held = len(list(store.glob("*/done.json")))
-    assert "are not needed here; --yes removes them" in command("clean", first)
+    told = command("clean", first, "--yes")
+    assert f"What the study in {second} needs is kept. 0 results removed" in told
+    shutil.rmtree(second)
+    told = command("clean", first)
+    assert f"There is no study in {second} any more" in told
+    assert "are not needed here; --yes removes them" in told
     assert len(list(store.glob("*/done.json"))) == held
     assert "MiB freed" in command("clean", first, "--yes")
     assert 0 < len(list(store.glob("*/done.json"))) < held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,9 +16,11 @@ import torch
 from safetensors.torch import load_file
 
 from secateurs.cli import main
-from secateurs.core import Spec
+from secateurs.core import Spec, StoreError
+from secateurs.how import Mask
 from secateurs.how.density import survivors
 from secateurs.studies.runs import load_data
+from secateurs.studies.ticket_file import Ticket
 from secateurs.studies.ticket_recipe import ticket_recipe
 from secateurs.train import begin, train
 
@@ -28,7 +31,6 @@ WEIGHTS = 64 * 32 + 32 * 16 + 16 * 10
 
 PLAIN = """
 import sys
-import safetensors.torch
 import torch
 from torch import nn
 
@@ -41,7 +43,8 @@ class LeNet(nn.Sequential):
 
 
 model = LeNet()
-load, place, train = sys.stdin.read().splitlines()
+imports, load, place, train = sys.stdin.read().splitlines()
+exec(imports)
 exec(load)
 exec(place)
 masks = dict(ticket)
@@ -123,7 +126,7 @@ def test_the_file_holds_the_weights_of_step_k_and_their_mask(found: tuple[Path, 
 
 
 def test_the_lines_it_prints_work_without_secateurs(found: tuple[Path, str]) -> None:
-    lines = [line.strip() for line in found[1].splitlines()[-3:]]
+    lines = [line.strip() for line in found[1].splitlines()[-4:]]
     plain = subprocess.run(
         [sys.executable, "-c", PLAIN],
         input="\n".join(lines),
@@ -183,7 +186,13 @@ def test_other_settings_in_the_same_folder_are_refused_with_the_difference(found
         ((*LENET, "--density", "1"), "--density: 1 lies outside (0, 1)"),
         ((*LENET, "--density", "nan"), "--density: nan lies outside (0, 1)"),
         ((*LENET, "--rate", "1"), "--rate: 1 lies outside (0, 1)"),
-        ((*LENET, "--density", "0.0001"), "of 2720 weights"),
+        (
+            (*LENET, "--density", "0.0001"),
+            "--density: level 31 drops nothing: density 0.000990352 keeps 3 of 2720",
+        ),
+        ((*LENET, "--density", "0.0001", "--one-shot"), "--density: level 1 leaves nothing: density 0.0001 keeps 0 of"),
+        ((*LENET, "--rate", "1e-9"), "--rate: 1e-09 drops so little that density 0.3 takes 1.204e+09 levels"),
+        ((*LENET, "prune=5"), "recipe ticket: prune: expected a mapping of keys, got 5"),
         ((*LENET, "--rewind", "9ep"), "rewind: 9ep lies outside the run of 3 epochs"),
         ((*LENET, "--rewind", "900it"), "rewind: 900it lies outside the run of 3 epochs of 18 steps"),
         ((*LENET, "--rewind", "100%"), "--rewind: 100% leaves nothing of the run to train"),
@@ -207,6 +216,46 @@ def test_wrong_input_is_told_with_its_remedy_and_costs_nothing(
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("--seed", "1"), "seed: 0 there, 1 now"),
+        (("--rewind", "1ep"), "rewind: 0ep10it there, 1ep now"),
+        (("--density", "0.2"), "density: 0.3 there, 0.2 now"),
+    ],
+)
+def test_another_ticket_is_not_written_over(found: tuple[Path, str], change: tuple[str, ...], told: str) -> None:
+    before = contents(found[0])
+    refused = said(*REWOUND, *change, "--out", found[0], status=2)
+    assert told in refused
+    assert "--out another folder; --store" in refused
+    assert contents(found[0]) == before
+
+
+def test_a_ticket_whose_recipe_is_damaged_is_left_alone(found: tuple[Path, str], tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(found[0], out)
+    (out / "recipe.yaml").write_text("", encoding="utf-8")
+    before = contents(out)
+    assert "it cannot be read which ticket this is" in said(*REWOUND, "--out", out, status=2)
+    assert contents(out) == before
+    (out / "ticket.safetensors").unlink()
+    assert said(*REWOUND, "--out", out).startswith("8 jobs done before, not run again\n")
+
+
+def test_a_folder_that_was_killed_early_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml.new").write_text("name: tick", encoding="utf-8")
+    assert "to load it" in said(*LENET, "--one-shot", "train.epochs=1", "--out", tmp_path)
+    assert not (tmp_path / "recipe.yaml.new").exists()
+
+
+def test_names_that_would_be_taken_for_masks_are_told(tmp_path: Path) -> None:
+    mask = Mask({"1.weight": torch.ones(2, 2, dtype=torch.bool)})
+    ticket = Ticket(mask, {"mask.weight": torch.ones(2, 2)}, (), {}, {}, "0ep", 0, None)
+    with pytest.raises(StoreError, match=r"'mask.weight' would be taken for a mask"):
+        ticket.write(tmp_path / "ticket.safetensors")
+
+
 def test_without_a_density_the_help_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "Missing option '--density'" in said("ticket", "lenet_300_100", "digits", status=2)
@@ -223,6 +272,7 @@ def test_a_dry_run_tells_the_size_and_runs_nothing(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     told = said("ticket", "digits_resnet", "digits", "--density", "0.3", "train.epochs=8", "--dry-run")
     assert "14 jobs; the dense network and 6 levels, 8 epochs each; about" in told
+    assert "kB of networks kept" in told or "MB of networks kept" in told
     assert not list(tmp_path.iterdir())
 
 

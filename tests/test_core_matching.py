@@ -17,7 +17,6 @@ from secateurs.core import (
     is_matching,
     least_dilation,
     median_step,
-    most_extreme_matching,
     sparsity_range,
 )
 
@@ -46,7 +45,6 @@ def test_the_least_that_matches_wherever_it_stands(pairs: list[tuple[int, int | 
     accuracies = [None if percent is None else percent / 100 for _, percent in pairs]
     good = [tenths / 10 for tenths, percent in pairs if percent is not None and percent >= 50]
     assert least_dilation(factors, accuracies, 0.5, 0.0) == min(good, default=None)
-    assert most_extreme_matching(factors, accuracies, 0.5, 0.0) == min(good, default=None)
 
 
 @given(STEPS, st.data())
@@ -93,6 +91,6 @@ def test_lengths_must_agree() -> None:
         MeasureError, match="least_dilation: one value for each of the factors: got 2 factors, 1 values"
     ):
         least_dilation([0.5, 1.0], [0.9], 0.9)
-    for rule in (most_extreme_matching, early_stopping, first_from):
+    for rule in (early_stopping, first_from):
         with pytest.raises(MeasureError, match=f"{rule.__name__}: one value for each"):
-            rule([1], [], *([0.9] if rule is most_extreme_matching else []))  # type: ignore[operator]
+            rule([1], [])

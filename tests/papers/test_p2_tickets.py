@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from secateurs.core import RecipeError
+from secateurs.jobs import Entry
 from secateurs.papers import p2_tickets as p2
 from secateurs.report.tickets import figures
 from secateurs.studies.folder import StudyFolder
@@ -65,7 +66,13 @@ def test_rows_are_those_of_the_study(folder: StudyFolder) -> None:
     assert all(run.accuracy("test") is not None and run.mask["density"] == run.density for run in study.runs[2:])
     assert [row["steps"] for row in study.runs[2].rows] == [0, 2, 4]
     assert [row["steps"] for row in study.runs[4].rows] == [1, 2, 4], "from k on"
-    assert study.roles["IMP"] == "iterative"
+    (terms,) = study.terms.values()
+    assert (terms.roles["IMP"], terms.band, terms.matching_within, terms.constant_rate) == (
+        "iterative",
+        "range",
+        0.002,
+        False,
+    )
     assert [(each.rewind, each.after) for each in study.copies] == [("0ep", "continue"), ("0ep1it", "continue")]
     assert {row["part"] for row in study.copies[0].rows} == {"train", "test"}
     assert [row["until"] for row in study.throughout[0].rows if row["part"] == "test"] == ["1ep", "2ep"]
@@ -98,10 +105,33 @@ def test_a_study_that_was_not_run_has_rows_too(tmp_path: Path) -> None:
         p2.study_of(ordered({**early, "moments": [0], "signals": ["loss"]}, NAME), made.store)
 
 
-def test_settings_may_have_tickets_of_their_own(tmp_path: Path) -> None:
-    two = {"one": {}, "other": {"tickets": {"IMP": {"search": "one_shot"}}, "band": "deviation"}}
+def test_settings_have_tickets_and_terms_of_their_own(tmp_path: Path) -> None:
+    constant = {"epochs": 2, "batch_size": 50, "lr": 0.05, "schedule": "constant"}
+    two = {
+        "one": {},
+        "other": {
+            "tickets": {"IMP": {"search": "one_shot"}},
+            "band": "deviation",
+            "matching_within": 0,
+            "train": constant,
+        },
+    }
     made = StudyFolder.create(tmp_path / "two", ordered({**RECIPE, "settings": two}, NAME))
     study = p2.study_of(made.ordered(), made.store)
     assert study.settings == ("one", "other")
     assert "; or pruned at once by magnitude" in study.tickets["IMP"]
-    assert study.notes[1:] == ["Settings differ in band: that of the first one, range, is used for all."]
+    one, other = study.terms["one"], study.terms["other"]
+    assert (one.roles["IMP"], one.band, one.matching_within, one.constant_rate) == ("iterative", "range", 0.002, False)
+    assert (other.roles["IMP"], other.band, other.matching_within, other.constant_rate) == (
+        *("one-shot", "deviation"),
+        *(0.0, True),
+    )
+    assert len(study.notes) == 1, "that of the data"
+
+
+def test_copies_that_are_still_compared_have_no_rows_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some pairs of several say nothing of all of them."""
+    made = StudyFolder.create(tmp_path / "new", ordered(RECIPE, NAME))
+    monkeypatch.setattr(Entry, "rows", lambda self: [{"instability": 0.01, "part": "train"}])
+    study = p2.study_of(made.ordered(), made.store)
+    assert {len(each.rows) for each in (*study.copies, *study.throughout)} == {0}

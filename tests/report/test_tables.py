@@ -57,3 +57,17 @@ def test_only_columns_named_seconds_follow_the_clock(make_study) -> None:
 def test_an_unknown_column_is_refused() -> None:
     with pytest.raises(ValueError, match="not in fieldnames"):
         to_csv([{"a": 1, "z": 2}], ["a"])
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1+1", "-x", "@SUM(A1)", "\tx", "-"])
+def test_text_that_a_spreadsheet_would_run_is_made_inert(text: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(to_csv([{"a": text}], ["a"]), newline=""))
+    assert row["a"] == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(-0.5, "-0.5"), ("-1e-3", "-1e-3"), ("+2", "+2"), ("a=b", "a=b"), ("", "")]
+)
+def test_numbers_and_other_text_stay_as_they_are(value: object, said: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(to_csv([{"a": value, "b": 1}], ["a", "b"])))
+    assert row["a"] == said

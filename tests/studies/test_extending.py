@@ -80,6 +80,25 @@ def test_instability_keeps_its_points_once_it_is_measured() -> None:
     assert paths(measured, tickets(instability={**INSTABILITY, "points": 9})) == ["instability.points"]
 
 
+def test_copies_that_are_compared_throughout_stay_as_many_and_are_compared_as_often() -> None:
+    """They are trained side by side in one job: all of it would be run again."""
+    measured = tickets(instability=INSTABILITY)
+    for change in ({"copies": 4}, {"throughout": "2ep"}):
+        assert paths(measured, tickets(instability=INSTABILITY | change)) == [f"instability.{next(iter(change))}"]
+    at_the_end = INSTABILITY | {"throughout": None}
+    for copies in (2, 4):
+        other = tickets(instability=at_the_end | {"copies": copies})
+        assert not paths(other, tickets(instability=at_the_end))
+        assert not paths(other, measured)
+        assert not paths(measured, other)
+
+
+def test_data_may_lie_elsewhere() -> None:
+    there, now = (tickets(data={"name": "cifar10", "folder": place}, model="conv_2") for place in ("there", "now"))
+    assert not paths(there, now)
+    assert paths(there, tickets(data={"name": "mnist", "folder": "now"}, model="conv_2")) == ["data.name"]
+
+
 def test_settings_come_and_go_and_are_compared_as_they_resolve() -> None:
     both = tickets(settings={"fast": {"train": {"lr": 0.1}}, "slow": {"train": {"lr": 0.01}}})
     assert not paths(both, tickets(settings={"fast": {"train": {"lr": 0.1, "batch_size": 50}}}))
@@ -124,8 +143,15 @@ def test_a_folder_takes_what_extends_its_study_and_refuses_the_rest(tmp_path: Pa
         "train.lr: 0.05 there, 0.1 now",
     ]
     assert "--out" in lines[-1]
-    assert f"--store {tmp_path / 'store'}" in lines[-1]
+    assert f"--store {tmp_path / 'store'} shares" in lines[-1]
     assert (tmp_path / "recipe.yaml").read_text(encoding="utf-8") == before
+
+
+def test_the_store_is_told_as_a_shell_takes_it(tmp_path: Path) -> None:
+    StudyFolder.create(tmp_path / "a study", ordered(tickets()))
+    with pytest.raises(StoreError) as told:
+        StudyFolder.create(tmp_path / "a study", ordered(tickets(train={"lr": 0.1})))
+    assert f"--store '{tmp_path / 'a study' / 'store'}' shares" in str(told.value)
 
 
 def test_a_recipe_may_lie_elsewhere(tmp_path: Path) -> None:

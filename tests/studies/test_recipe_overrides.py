@@ -66,6 +66,17 @@ def test_null_takes_away_what_lies_below() -> None:
 
 @pytest.mark.parametrize("override", ["prune.density=0.3", "prune={density: 0.3}"])
 def test_an_override_that_a_setting_hides_is_refused(override: str) -> None:
-    with pytest.raises(RecipeError, match=r"override prune.density: the setting '80 % sparsity' says it too"):
+    with pytest.raises(RecipeError, match=r"prune.density: 2 settings say it too; override 'settings.80 % spars"):
         load_recipe("p0/fig5", "smoke", [override])
     assert load_recipe("p0/fig5", "smoke", ["train.lr=0.3"]).train.lr == 0.3
+
+
+def test_all_settings_that_hide_an_override_are_told_at_once_as_a_shell_takes_them() -> None:
+    with pytest.raises(RecipeError) as told:
+        load_recipe("p2/fig4_15", "paper", ["levels=3", "rewind=[0]"])
+    levels, rewind = str(told.value).splitlines()
+    assert levels.startswith(
+        "recipe p2/fig4_15: override levels: 8 settings say it too; override 'settings.LeNet, MNIST."
+    )
+    assert "'settings.VGG-16, CIFAR-10.levels=...' 'settings.VGG-16 low, CIFAR-10.levels=...'" in levels
+    assert rewind.startswith("recipe p2/fig4_15: override rewind: 3 settings say it too")

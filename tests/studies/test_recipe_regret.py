@@ -21,7 +21,7 @@ Make = Callable[..., EarlyPeriods]
             "settings.ResNet.triggers.early={name: at, moment: 0}",
             "settings.ResNet.triggers: triggers are compared over all settings: say them once, outside",
         ),
-        ("judged=3", "judged: expected a list, got 3"),
+        ("judged=3", "judged: expected a list, got 3: say [3]"),
         (
             "settings.ResNet.judged=[ResNet]",
             "settings.ResNet.judged: that is said once, outside, with the labels of the settings",

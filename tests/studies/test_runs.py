@@ -256,7 +256,9 @@ def test_an_estimate_of_the_shortest_of_runs(recipe: Make, train: dict[str, Any]
 
 
 def test_a_folder_says_what_was_ordered(recipe: Make, tmp_path: Path) -> None:
-    ordered = Ordered(recipe(settings={"a": {"train": {"lr": 0.5}}}), "mine", "cpu", "secateurs run mine --scale small")
+    ordered = Ordered(
+        recipe(settings={"a": {"train": {"lr": 0.5}}}), "mine", "cpu", "secateurs run mine --scale small", "store"
+    )
     made = StudyFolder.create(tmp_path / "study", ordered)
     assert made.ordered() == ordered
     assert StudyFolder(tmp_path / "study").ordered() == ordered

@@ -49,6 +49,42 @@ def test_what_is_said_instead_holds() -> None:
     assert recipe.tickets["one-shot IMP"].search == "one_shot"
 
 
+def test_layers_left_whole_are_those_of_both() -> None:
+    both = ticket_recipe("lenet_300_100", "digits", 0.5, exclude=["5", "1"], overrides=['prune.exclude=["3", "5"]'])
+    assert both.prune.exclude == ("3", "5", "1")
+
+
+@pytest.mark.parametrize(("epochs", "milestones"), [(1, (1,)), (2, (1,)), (3, (1, 2)), (60, (30, 45))])
+def test_no_milestone_is_said_twice(epochs: int, milestones: tuple[int, ...]) -> None:
+    recipe = ticket_recipe("digits_resnet", "digits", 0.5, rewind="0", overrides=[f"train.epochs={epochs}"])
+    assert isinstance(recipe.train.schedule, Step)
+    assert recipe.train.schedule.milestones == milestones
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("prune=5", "prune: expected a mapping of keys, got 5"),
+        ("train=5", "train: expected a mapping of keys, got 5"),
+        ("train=[1]", "train: expected a mapping of keys, got"),
+        ("prune.exclude=5", r"prune.exclude: expected a list, got 5: say \[5\]"),
+        ("train.optimizer=sgd", "train.optimizer: sgd: the learning rate 0.0012 is meant for adam: say train.lr, too"),
+        ("train.optimizer.name=adamw", "train.optimizer: adamw: .* say train.lr, too"),
+    ],
+)
+def test_what_makes_no_recipe_is_told(override: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        ticket_recipe("lenet_300_100", "digits", 0.5, exclude=["1"], overrides=[override])
+
+
+def test_a_rate_near_zero_is_refused_at_once() -> None:
+    for rate in (1e-3, 1e-18, 5e-324):
+        with pytest.raises(RecipeError, match=r"--rate: .* levels: say more"):
+            densities_to(0.3, rate)
+    assert len(densities_to(0.3, 0.0013)) < 1000
+    assert densities_to(0.3, 1e-18, one_shot=True) == [0.3]
+
+
 @pytest.mark.parametrize(
     ("text", "moment"), [("0", 0), ("2", 2), ("2ep", "2ep"), ("7it", "7it"), ("10%", "36it"), ("0.1%", 0)]
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from secateurs.core import Moment, TrainState, derive_seed, under
 from secateurs.how import Mask
 from secateurs.jobs import Job, Serial, Store, run
 from secateurs.jobs.context import Context
+from secateurs.jobs.files import record, write_tensors
 from secateurs.measure import error_barrier, evaluate, l2_distance
 from secateurs.procedures import copy_of, shuffled, throughout
 from secateurs.procedures.tickets import next_mask, random_mask, redrawn, replayed, rewound
@@ -199,13 +202,13 @@ def test_copies_differ_in_their_order_alone(study: Done, by_hand: ByHand) -> Non
     r = by_hand.recipe
     order = derive_seed("instability", 0, 1)
     dense, start = study.cell("dense", 0, "1ep1it"), by_hand.at("4it")
-    copy = study.ended(dense.compared["continue"].inputs["1"])
+    copy = study.ended(dense.compared["continue"][0].inputs["1"])
     assert same(under("model", copy), network(by_hand.ended(start.fork(), order)))  # its optimiser is that of k
-    again = study.ended(dense.compared["replay"].inputs["1"])
+    again = study.ended(dense.compared["replay"][0].inputs["1"])
     assert same(under("model", again), network(by_hand.ended(copy_of(start, r.train, "replay"), order)))
     ticket = study.cell("IMP", 2, "1ep1it")
     mask = Mask.from_tensors(under("mask", study.ended(ticket.run)))
-    copy = study.ended(ticket.compared["continue"].inputs["1"])
+    copy = study.ended(ticket.compared["continue"][0].inputs["1"])
     assert same(under("model", copy), network(by_hand.ended(rewound(start, mask, r.train), order)))
 
 
@@ -213,27 +216,27 @@ def test_copies_differ_in_their_order_alone(study: Done, by_hand: ByHand) -> Non
 @pytest.mark.parametrize("after", ["continue", "replay"])
 def test_copies_are_compared_at_their_end(study: Done, by_hand: ByHand, who: str, after: Any) -> None:
     cell = study.cell(who, 0 if who == "dense" else 2, "1ep1it")
-    job = cell.compared[after]
-    entry, data = study.store.entry(job), by_hand.data
-    rows = entry.rows()
+    jobs, data = cell.compared[after], by_hand.data
+    rows = [row for job in jobs for row in study.store.entry(job).rows()]
+    summaries = [study.store.entry(job).summary for job in jobs]
     seeds = [0, derive_seed("instability", 0, 1), derive_seed("instability", 0, 2)]
     pairs = [[seeds[a], seeds[b]] for a, b in ((0, 1), (0, 2), (1, 2))]
     assert [(row["seeds"], row["part"]) for row in rows] == [(p, part) for p in pairs for part in ("train", "test")]
     assert {(row["moment"], row["until"]) for row in rows} == {("1ep1it", "3ep")}
-    ends = [under("model", study.ended(job.inputs[str(place)])) for place in (1, 2)]
+    ends = [under("model", study.ended(jobs[2].inputs[str(place)])) for place in (0, 1)]
     barrier = error_barrier(by_hand.at(0).model, *ends, data.task, data.test, points=3)
     assert rows[-1]["errors"] == list(barrier.errors)
     of_train = [row["instability"] for row in rows if row["part"] == "train"]
-    assert entry.summary["train_instability"] == pytest.approx(sum(of_train) / 3)
-    assert entry.summary["stable"] == (entry.summary["train_instability"] < 0.02)
-    assert entry.summary["diverged_copies"] == []
+    assert [summary["train_instability"] for summary in summaries] == of_train
+    assert [summary["stable"] for summary in summaries] == [found < 0.02 for found in of_train]
+    assert [summary["diverged_copies"] for summary in summaries] == [[], [], []]
     start = by_hand.at("4it")
     if who == "IMP":
         assert cell.mask is not None
         start = rewound(start, Mask.from_tensors(study.store.entry(cell.mask).tensors("mask")), by_hand.recipe.train)
     far = l2_distance(start.model, by_hand.at(0), start, mask=start.mask)
-    assert entry.summary["l2_from_initialisation"] == far
-    assert len(entry.summary["l2_to_the_end"]) == 3
+    assert [summary["l2_from_initialisation"] for summary in summaries] == [far] * 3
+    assert [len(summary["l2_to_the_end"]) for summary in summaries] == [2] * 3
 
 
 @pytest.mark.parametrize("who", ["dense", "IMP"])
@@ -244,7 +247,7 @@ def test_instability_throughout_is_the_procedure_s_and_ends_as_at_the_end(
     assert cell.throughout is not None
     rows = study.store.entry(cell.throughout).rows()
     assert [row["until"] for row in rows] == ["2ep"] * 6 + ["3ep"] * 6
-    assert rows[6:] == study.store.entry(cell.compared["continue"]).rows()
+    assert rows[6:] == [row for job in cell.compared["continue"] for row in study.store.entry(job).rows()]
     start, r = by_hand.at("4it"), by_hand.recipe
     if who == "IMP":
         assert cell.mask is not None
@@ -262,7 +265,10 @@ def test_dilated_training_is_longer_or_shorter(study: Done, by_hand: ByHand) -> 
     longer = by_hand.recipe.train.dilated(2.0, 3)
     mask = by_hand.mask(by_hand.at(3), 1)
     by = train(rewound(by_hand.at(0), mask, longer), by_hand.data, longer, until=6, order_seed=0)
-    assert same(under("model", study.ended(cell.dilated[2.0])), network(by))
+    longer_run = study.store.entry(cell.dilated[2.0])
+    found = evaluate(by.model, by_hand.data.task, by_hand.data.test)
+    assert (longer_run.summary["test_loss"], longer_run.summary["test_accuracy"]) == (found["loss"], found["accuracy"])
+    assert not list(longer_run.path.glob("*.safetensors")), "numbers are all that is asked of it"
     shorter = study.store.entry(cell.dilated[1 / 3])
     assert [row["epoch"] for row in shorter.rows()] == [1]
 
@@ -306,16 +312,64 @@ def test_a_study_that_diverges_says_so_and_trains_nothing_more(tmp_path: Path) -
         if cell.ticket in ("IMP", "LRR", "one-shot IMP"):
             assert done.store.entry(cell.run).summary == {"diverged": "1ep"}
             assert not done.store.entry(cell.run).rows()
-        for job in (*cell.compared.values(), cell.throughout):
+        for job in (*(job for jobs in cell.compared.values() for job in jobs), cell.throughout):
             if job is not None and (cell.ticket == "IMP" or cell.rewind != Moment(0, 3)):
                 assert done.store.entry(job).summary == {"diverged": "1ep"}
     at_first = done.cell("dense", 0, "0ep")
-    compared = done.store.entry(at_first.compared["continue"]).summary
+    compared = done.store.entry(at_first.compared["continue"][0]).summary
     assert len(compared["diverged_copies"]) == 2
     assert compared["train_instability"] is None
     random = done.store.entry(done.cell("global random", 1, "0ep").run).summary
     assert random["diverged"] == "1ep"
     assert "test_accuracy" in random
+
+
+def broken(done: Done, job: Job) -> None:
+    """Make a weight infinite in the end of a run, and take away what follows from it."""
+    entry = done.store.entry(job)
+    file = entry.path / ("3ep.safetensors" if "checkpoints" in entry.summary else "final.safetensors")
+    tensors = end_of(entry)
+    tensors["model/1.weight"][0, 0] = math.inf
+    write_tensors(file, tensors)
+    told = json.loads((entry.path / "done.json").read_text(encoding="utf-8"))
+    told["files"][file.name] = record(file)._asdict()
+    (entry.path / "done.json").write_text(json.dumps(told), encoding="utf-8")
+    for each in done.plan.graph().jobs:
+        if job in each.inputs.values():
+            shutil.rmtree(done.store.entry(each).path)
+
+
+def test_what_the_very_last_step_broke_has_diverged(tmp_path: Path) -> None:
+    """The dense run's end is infinite though its losses were not: no mask is found there, nothing is trained."""
+    done = finished(only("one-shot IMP", levels=1, rewind=[0]), tmp_path)
+    cell = done.cell("one-shot IMP", 1, "0ep")
+    broken(done, done.plan.dense[0])
+    assert cell.mask is not None
+    shutil.rmtree(done.store.entry(cell.run).path)
+    run(done.plan.graph(), done.store, Serial()).raise_for_failures()
+    assert done.store.entry(cell.mask).summary == {"diverged": "3ep"}
+    assert done.store.entry(cell.run).summary == {"diverged": "3ep"}
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_copy_that_its_last_step_broke_is_named_and_compared_with_none(
+    tmp_path: Path, stopping: Callable[[], None], lost: int
+) -> None:
+    wanted = {"copies": 3, "of": ["dense"], "points": 3}
+    done = finished(only(levels=1, rewind=["4it"], instability=wanted), tmp_path)
+    jobs = done.cell("dense", 0, "1ep1it").compared["continue"]
+    seeds = [0, *(derive_seed("instability", 0, copy) for copy in (1, 2))]
+    broken(done, jobs[0].inputs["01"[lost]])
+    stopping()
+    while run(done.plan.graph(), done.store, Serial()).stopped:
+        pass
+    for job in jobs:
+        entry, own = done.store.entry(job), job.config["order_seeds"]
+        gone = [seeds[lost]] if seeds[lost] in own else []
+        assert entry.summary["diverged_copies"] == gone
+        assert len(entry.rows()) == (0 if gone else 2), "each part once, cut off after each"
+        assert len(entry.summary["l2_to_the_end"]) == 2 - len(gone)
+        assert (entry.summary["train_instability"] is None) == bool(gone)
 
 
 @pytest.fixture

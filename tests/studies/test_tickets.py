@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 from typing import Any
 
 import pytest
 
-from secateurs.core import PruningError, RecipeError, SecateursError, TrainingError
+from secateurs.core import PruningError, RecipeError, SecateursError, TrainingError, derive_seed
 from secateurs.studies import Tickets, TicketsPlan, check
 from secateurs.studies.dense_runs import DenseConfig
 from small_tickets import DILATION, INSTABILITY, TICKETS, tickets
@@ -84,14 +85,14 @@ def test_instability_and_dilation_go_on_from_the_runs_that_there_are() -> None:
     new = Counter(job.name for job in TicketsPlan(wanted).graph().jobs if job.key not in keys(plain))
     # two networks at k = 0 and 4it: two more copies each; at 4it three that replay, at 0 that is the same
     # factors of 3 epochs: 0.3 and 0.5 come to 1 and 2 epochs, 1 to the run itself
-    assert new == {"ticket_run": 2 * (2 + 2 + 3) + 2 * 3, "compared_run": 2 * (1 + 2), "throughout_run": 2 * 2}
+    assert new == {"ticket_run": 2 * (2 + 2 + 3) + 2 * 3, "compared_run": 3 * 2 * (1 + 2), "throughout_run": 2 * 2}
     cells = {(cell.ticket, cell.level, str(cell.rewind)): cell for cell in TicketsPlan(wanted).cells()}
     ticket = cells["IMP", 2, "1ep1it"]
-    assert ticket.compared["continue"].inputs["0"] == ticket.run
-    assert ticket.compared["replay"].inputs["0"] != ticket.run
+    assert ticket.compared["continue"][0].inputs["0"] == ticket.run
+    assert ticket.compared["replay"][0].inputs["0"] != ticket.run
     at_start = cells["dense", 0, "0ep"]
     assert at_start.compared["continue"] == at_start.compared["replay"]
-    assert at_start.compared["continue"].inputs["0"] == at_start.run
+    assert at_start.compared["continue"][0].inputs["0"] == at_start.run
     assert at_start.dilated.keys() == {1 / 3, 2 / 3, 1.0, 2.0}
     assert at_start.dilated[1.0] == at_start.run
     assert not cells["IMP", 1, "1ep1it"].dilated
@@ -114,12 +115,37 @@ def test_an_extended_study_adds_only_what_is_new(change: dict[str, Any], new: di
     assert Counter(job.name for key, job in after.items() if key not in before) == {k: n for k, n in new.items() if n}
 
 
-def test_more_copies_add_only_themselves_and_their_comparison() -> None:
+@pytest.mark.parametrize("copies", [2, 3])
+def test_one_more_copy_adds_only_itself_and_its_pairs(copies: int) -> None:
     instability = {**INSTABILITY, "after": ["continue"], "throughout": None}
-    two = only("IMP", instability={**instability, "copies": 2})
-    three = only("IMP", instability=instability)
-    new = Counter(job.name for job in TicketsPlan(three).graph().jobs if job.key not in keys(two))
-    assert new == {"ticket_run": 2 * 2, "compared_run": 2 * 2}
+    before = keys(only("IMP", instability={**instability, "copies": copies}))
+    after = {
+        job.key: job for job in TicketsPlan(only("IMP", instability=instability | {"copies": copies + 1})).graph().jobs
+    }
+    assert before < after.keys()
+    new = Counter(job.name for key, job in after.items() if key not in before)
+    assert new == {"ticket_run": 2 * 2, "compared_run": 2 * 2 * copies}
+
+
+def test_every_pair_is_compared_once_at_a_cost_of_its_own() -> None:
+    cells = TicketsPlan(only("IMP", instability=INSTABILITY | {"copies": 4})).cells()
+    (jobs,) = {
+        cell.compared["continue"]
+        for cell in cells
+        if cell.ticket == "IMP" and cell.compared and str(cell.rewind) == "0ep"
+    }
+    orders = [0, *(derive_seed("instability", 0, copy) for copy in (1, 2, 3))]
+    pairs = list(combinations(orders, 2))
+    assert [job.config["order_seeds"] for job in jobs] == [list(pair) for pair in pairs]
+    assert [tuple(job.inputs[place].config["seeds"]["order"] for place in "01") for job in jobs] == pairs
+    assert len({job.label for job in jobs}) == len({job.cost for job in jobs}) * 6 == 6
+
+
+def test_what_is_new_in_configs_is_absent_from_those_that_were() -> None:
+    jobs = TicketsPlan(only("IMP", instability=INSTABILITY, dilation=DILATION)).graph().jobs
+    longer = {job.key for job in jobs if "numbers_only" in job.config}
+    cells = TicketsPlan(only("IMP", dilation=DILATION)).cells()
+    assert longer == {job.key for cell in cells for factor, job in cell.dilated.items() if factor != 1}
 
 
 def test_levels_that_are_said_one_by_one_are_the_same_levels() -> None:

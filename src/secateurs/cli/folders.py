@@ -15,6 +15,7 @@ from secateurs.core import RecipeError, StoreError
 from secateurs.papers import p0_early_periods
 from secateurs.report import compare as compare_studies
 from secateurs.report import show_comparison, write_comparison
+from secateurs.studies.cleaning import needed_by, users_beside
 from secateurs.studies.folder import StudyFolder
 
 
@@ -64,18 +65,25 @@ def clean(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of studies with one store.")],
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only counted.")] = False,
 ) -> None:
-    """Remove results that the studies' recipes, as they were last run, no longer need."""
+    """Remove results that no recipe, as it was last run, needs any more of the studies that use the store."""
     studies = [StudyFolder(folder) for folder in folders]
     store = studies[0].store
     if len({study.store.root.resolve() for study in studies}) > 1:
         raise StoreError("clean: the studies have different stores: clean them one after the other")
-    needed = {job.key: job for study in studies for job in study.jobs()}
+    others, gone = users_beside(studies)
+    needed = {job.key: job for study in (*studies, *others) for job in needed_by(study)}
     spare = sum(entry.key not in needed for entry in store.entries())
+    for other in others:
+        console.print(f"What the study in {escape(str(other.root))} needs is kept.", soft_wrap=True)
+    for place in gone:
+        console.print(
+            f"There is no study in {escape(str(place))} any more: what it alone needed is not kept. If it was moved, "
+            "name its folder, too.",
+            soft_wrap=True,
+        )
     if yes:
         console.print(f"{spare} results removed, {store.gc(needed.values()) / 2**20:.1f} MiB freed")
         return
     console.print(
         f"{spare} results in {escape(str(store.root))} are not needed here; --yes removes them", soft_wrap=True
     )
-    if any(study.shares_its_store for study in studies):
-        console.print("The store is shared: results of studies that are not named are among them.")

@@ -122,6 +122,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def amount(size: float) -> str:
+    """Bytes as GB, MB or kB.
+
+    >>> amount(2.34e9), amount(1.5e6), amount(300)
+    ('2.3 GB', '1.5 MB', '1 kB')
+    """
+    for unit, each in (("GB", 1e9), ("MB", 1e6)):
+        if size >= each:
+            return f"{size / each:.1f} {unit}"
+    return f"{max(1.0, size / 1e3):.0f} kB"
+
+
 def duration(seconds: float) -> str:
     """Hours where there are any, else minutes, else seconds.
 

@@ -22,6 +22,7 @@ from secateurs.cli.options import (
     Settings,
     Workers,
     about,
+    amount,
     cores,
     devices,
     duration,
@@ -51,7 +52,7 @@ def run_recipe(
     out: Out = None,
     store: Annotated[
         Path | None,
-        typer.Option(help="Folder of results that studies share.", show_default="the study's own"),
+        typer.Option(help="Folder of results that studies share.", show_default="the study's own, or the one it has"),
     ] = None,
     workers: Workers = None,
     device: Device = "cpu",
@@ -86,13 +87,14 @@ def _study(
         console.print(
             f"{escape(name)}: {size.jobs} jobs{more}; "
             f"{size.epochs:g} epochs; about {duration(size.seconds / workers)} of training with {workers} "
-            f"worker{'s' if workers > 1 else ''} on {escape(device)}, judged by a few steps timed just now",
+            f"worker{'s' if workers > 1 else ''} on {escape(device)}, judged by a few steps timed just now; "
+            f"about {amount(size.bytes)} of networks kept",
             highlight=False,
             soft_wrap=True,
         )
         return
     command = shlex.join(["secateurs", *sys.argv[1:]])
-    ordered = Ordered(recipe, name, plan.device, command, str(store.resolve()) if store else "store")
+    ordered = Ordered(recipe, name, plan.device, command, str(store.resolve()) if store else None)
     folder = StudyFolder.create(out, ordered)
     graph = plan.graph()
     engine: Engine = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +14,10 @@ import typer
 from rich.markup import escape
 
 from secateurs.cli.application import console
-from secateurs.cli.options import DryRun, Energy, Out, Set, about, devices, duration, meter_of, not_measured
+from secateurs.cli.options import DryRun, Energy, Out, Set, about, amount, devices, duration, meter_of, not_measured
+from secateurs.cli.ticket_folder import check_folder, check_same
 from secateurs.cli.ticketed import show_ticket, to_json
-from secateurs.core import RecipeError, StoreError, TrainingError
+from secateurs.core import PruningError, RecipeError, TrainingError
 from secateurs.jobs import Serial, run
 from secateurs.jobs.files import write_json
 from secateurs.report.terminal import Progress
@@ -58,7 +61,7 @@ def ticket(
     out: Out = None,
     store: Annotated[
         Path | None,
-        typer.Option(help="Folder of results that studies share.", show_default="the ticket's own"),
+        typer.Option(help="Folder of results that studies share.", show_default="the ticket's own, or the one it has"),
     ] = None,
     energy: Energy = None,
     dry_run: DryRun = False,
@@ -72,7 +75,8 @@ def ticket(
     The folder gets ticket.safetensors: the weights of moment k, zero where they
     are pruned, and the mask, for plain PyTorch to load; the last lines say how.
     ticket.json has all numbers. How well a level does is judged on validation
-    data; test data are looked at once, for the ticket and the dense network.
+    data. Test data are evaluated at the end of each run, as part of its numbers;
+    nothing is chosen by them.
 
     LeNet-300-100 and the Conv networks train for 20 epochs by Adam, others for 60
     by SGD, at the rates of P2; train.epochs=... and the like say otherwise.
@@ -100,7 +104,7 @@ def ticket(
         seed=seed,
         overrides=[*(settings or []), *(set_ or [])],
     )
-    with about(TICKET):
+    with about(TICKET, _OPTION), _in_options(one_shot=one_shot):
         sweep = Sweep(recipe, device=torch.device(places[0]).type)
     (plan,) = sweep.plans(TicketsPlan).values()
     if dry_run:
@@ -108,16 +112,17 @@ def ticket(
         console.print(
             f"{escape(recipe.title)}: {size.jobs} jobs; the dense network and {plural(recipe.depth, 'level')}, "
             f"{recipe.train.epochs} epochs each; about {duration(size.seconds)} of training on {escape(device)}, "
-            "judged by a few steps timed just now",
+            f"judged by a few steps timed just now; about {amount(size.bytes)} of networks kept",
             highlight=False,
             soft_wrap=True,
         )
         return
     root = out or Path("secateurs-runs") / f"ticket-{model}-{data}"
-    _check_folder(root)
+    check_folder(root)
+    check_same(root, plan)
     command = shlex.join(["secateurs", *sys.argv[1:]])
     folder = StudyFolder.create(
-        root, Ordered(recipe, TICKET, sweep.device, command, str(store.resolve()) if store else "store")
+        root, Ordered(recipe, TICKET, sweep.device, command, str(store.resolve()) if store else None)
     )
     graph = sweep.graph()
     with Progress(console, graph.jobs) as progress:
@@ -145,25 +150,26 @@ def ticket(
 
 
 LINES = (
+    "import safetensors.torch",
     "ticket = safetensors.torch.load_file({path!r})",
     "model.load_state_dict({{name: ticket.pop(name) for name in model.state_dict()}})",
-    "for name, kept in ticket.items(): model.get_parameter(name.removeprefix('mask.')).data.mul_(kept)",
+    "for name, kept in ticket.items(): w = model.get_parameter(name[5:]).data; w.mul_(kept.to(w.device))",
 )
 """The lines of Python that load the ticket, and that keep it one while it is trained."""
 
 
-def _check_folder(root: Path) -> None:
-    """Refuse a folder with something else in it.
+_OPTION = "--"
 
-    Raises:
-        StoreError: naming what is there.
-    """
-    if root.exists() and not root.is_dir():
-        raise StoreError(f"{root}: is a file: name a folder with --out")
-    there = sorted(path.name for path in root.iterdir() if not path.name.startswith(".")) if root.is_dir() else []
-    if there and "recipe.yaml" not in there:
-        raise StoreError(
-            f"{root}: holds {there[0]!r}, and no run of 'secateurs ticket': name an empty or a new folder with --out"
-        )
-    if there and (name := StudyFolder(root).ordered().name) != TICKET:
-        raise StoreError(f"{root}: is the folder of the study {name!r}: name another one with --out")
+
+@contextmanager
+def _in_options(*, one_shot: bool) -> Iterator[None]:
+    """Faults of levels speak of the options that they follow from."""
+    try:
+        yield
+    except PruningError as error:
+        begin, text = "levels: ", str(error)
+        if not text.startswith(begin):
+            raise
+        told = text.removeprefix(begin).partition(": ask for ")[0]
+        remedy = "say a higher one" + ("" if one_shot else ", a higher --rate, or --one-shot")
+        raise PruningError(f"{_OPTION}density: {told}: {remedy}") from error

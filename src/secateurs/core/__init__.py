@@ -41,7 +41,6 @@ from secateurs.core.matching import (
     is_matching,
     least_dilation,
     median_step,
-    most_extreme_matching,
     sparsity_range,
 )
 from secateurs.core.model import evaluating, plain_attention, prunable
@@ -98,7 +97,6 @@ __all__ = [
     "is_matching",
     "least_dilation",
     "median_step",
-    "most_extreme_matching",
     "plain_attention",
     "prunable",
     "sparsity_range",

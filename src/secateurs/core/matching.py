@@ -54,28 +54,6 @@ def least_dilation(
     return min((factor for factor, accuracy in pairs if is_matching(accuracy, reference, within)), default=None)
 
 
-def most_extreme_matching(
-    densities: Sequence[float],
-    accuracies: Sequence[float | None],
-    reference: float,
-    within: float = MATCHING_WITHIN,
-) -> float | None:
-    """The lowest density at which there is a matching subnetwork (P2 figure 4-13, table 4.1); None if there is none.
-
-    Args:
-        accuracies: at each density the best one over all rewinding steps.
-
-    Raises:
-        MeasureError: when there are not as many accuracies as densities.
-
-    >>> most_extreme_matching([0.8, 0.64, 0.512], [0.917, 0.916, 0.905], reference=0.917)
-    0.64
-    """
-    _paired("most_extreme_matching", "densities", densities, accuracies)
-    pairs = zip(densities, accuracies, strict=True)
-    return min((density for density, accuracy in pairs if is_matching(accuracy, reference, within)), default=None)
-
-
 def early_stopping(steps: Sequence[int], losses: Sequence[float | None]) -> int | None:
     """Where the loss on held-out data is lowest (P2 section 3.3.6): an index; of several, the earliest step's.
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console
 
-from secateurs.core import Moment
+from secateurs.core import STABLE_BELOW, Moment
 from secateurs.jobs import Job, Store
 from secateurs.papers.citations import citation
 from secateurs.papers.common import data, dense_runs, face, plans_of, summary
 from secateurs.papers.p2_tickets_in_words import role, ticket_in_words
+from secateurs.procedures.instability import After
 from secateurs.report import Written
 from secateurs.report.tickets import (
     DENSE,
@@ -19,12 +21,14 @@ from secateurs.report.tickets import (
     Dilated,
     ReportedTicket,
     Start,
+    Terms,
     TicketRun,
     TicketStudy,
     show_tickets,
     write_tickets_report,
 )
 from secateurs.studies import Sweep, TicketCell, TicketsPlan
+from secateurs.studies.compared_runs import PARTS
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.studies.runs import load_data
 
@@ -38,15 +42,16 @@ def study_of(ordered: Ordered, store: Store) -> TicketStudy:
     sweep = Sweep(ordered.recipe, ordered.device)
     plans = plans_of(ordered, sweep, TicketsPlan)
     cells = [(label, cell) for label, plan in plans.items() for cell in plan.cells()]
-    first = next(iter(plans.values())).recipe
     return TicketStudy(
         **face(ordered, sweep, store, citation(ordered)),
         dense=[run for label, plan in plans.items() for run in dense_runs(plan, plan.dense.items(), store, label)],
         runs=[_run(label, cell, store) for label, cell in cells],
         tickets=_told(plans.values()),
-        roles={name: role(said) for plan in plans.values() for name, said in plan.recipe.tickets.items()},
+        terms={label: _terms(plan) for label, plan in plans.items()},
         copies=[each for label, cell in cells for each in _compared(label, cell, store)],
-        throughout=[_copies(label, cell, "continue", job, store) for label, cell in cells if (job := cell.throughout)],
+        throughout=[
+            _copies(label, cell, "continue", (job,), store) for label, cell in cells if (job := cell.throughout)
+        ],
         dilated=[each for label, cell in cells for each in _dilated(label, cell, store)],
         starts=[
             Start(label, seed, str(at), at.steps, summary(store, job))
@@ -56,10 +61,8 @@ def study_of(ordered: Ordered, store: Store) -> TicketStudy:
         steps={label: plan.recipe.train.epochs * plan.steps_per_epoch for label, plan in plans.items()},
         steps_per_epoch={label: plan.steps_per_epoch for label, plan in plans.items()},
         chance={label: 1 / load_data(plan.recipe.data).num_classes for label, plan in plans.items()},
-        matching_within=first.matching_within,
-        band=first.band,
         reported=[each for label, plan in plans.items() for each in _reported(label, plan)],
-        notes=[*data(sweep), *_differing(plans.values())],
+        notes=data(sweep),
     )
 
 
@@ -74,12 +77,12 @@ def show(study: TicketStudy, console: Console) -> None:
     show_tickets(study, console)
 
 
-def _differing(plans: Iterable[TicketsPlan]) -> Iterator[str]:
-    """What the report takes from the first setting for all of them, where they differ in it."""
-    for name in ("matching_within", "band"):
-        said = [getattr(plan.recipe, name) for plan in plans]
-        if len(set(said)) > 1:
-            yield f"Settings differ in {name}: that of the first one, {said[0]}, is used for all."
+def _terms(plan: TicketsPlan) -> Terms:
+    """What a setting's tickets are, and how it is judged and drawn."""
+    recipe = plan.recipe
+    roles = {name: role(said) for name, said in recipe.tickets.items()}
+    constant = recipe.train.schedule.name == "constant" and Moment.parse(recipe.train.warm_up, 1).steps == 0
+    return Terms(roles, recipe.matching_within, recipe.band, constant)
 
 
 def _told(plans: Iterable[TicketsPlan]) -> dict[str, str]:
@@ -111,13 +114,43 @@ def _run(setting: str, cell: TicketCell, store: Store) -> TicketRun:
 
 
 def _compared(setting: str, cell: TicketCell, store: Store) -> Iterator[Copies]:
-    for after, job in cell.compared.items():
-        yield _copies(setting, cell, after, job, store)
+    for after, jobs in cell.compared.items():
+        yield _copies(setting, cell, after, jobs, store)
 
 
-def _copies(setting: str, cell: TicketCell, after: Any, job: Job, store: Store) -> Copies:
-    rows = [row for row in store.entry(job).rows() if "instability" in row]
-    return Copies(**_place(setting, cell), after=after, rows=rows, summary=summary(store, job))
+def _copies(setting: str, cell: TicketCell, after: After, jobs: Sequence[Job], store: Store) -> Copies:
+    rows = [row for job in jobs for row in store.entry(job).rows() if "instability" in row]
+    told = joined(jobs, rows, store)
+    # Some pairs of several say nothing of all of them.
+    return Copies(**_place(setting, cell), after=after, rows=rows if told else (), summary=told)
+
+
+def joined(jobs: Sequence[Job], rows: Sequence[Mapping[str, Any]], store: Store) -> dict[str, Any]:
+    """What the comparisons of all pairs of copies came to, as one of all copies would say it; {} until all are done."""
+    found = [summary(store, job) for job in jobs]
+    if len(found) == 1 or not all(found):
+        return found[0] if len(found) == 1 else {}
+    if found[0]["diverged"] is not None:  # before the copies were made: all say the same
+        return found[0]
+    far: dict[int, float] = {}
+    lost: dict[int, None] = {}
+    for job, each in zip(jobs, found, strict=True):
+        own = each["diverged_copies"]
+        lost.update(dict.fromkeys(own))
+        far.update(zip((s for s in job.config["order_seeds"] if s not in own), each["l2_to_the_end"], strict=True))
+    mean = {
+        part: fmean(values) if (values := [row["instability"] for row in rows if row["part"] == part]) else None
+        for part in PARTS
+    }
+    return {
+        **found[0],
+        "diverged_copies": list(lost),
+        "train_instability": mean["train"],
+        "test_instability": mean["test"],
+        "stable": None if mean["train"] is None else mean["train"] < STABLE_BELOW,
+        "l2_to_the_end": list(far.values()),
+        "seconds": sum(each["seconds"] for each in found),
+    }
 
 
 def _dilated(setting: str, cell: TicketCell, store: Store) -> Iterator[Dilated]:

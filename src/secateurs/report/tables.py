@@ -71,14 +71,28 @@ def tables(study: Study, found: Sequence[Findings]) -> dict[str, list[Row]]:
 def to_csv(rows: Sequence[Mapping[str, Value]], columns: Sequence[str]) -> str:
     r"""CSV text with exactly ``columns``; None is an empty cell, floats keep every digit.
 
+    Text that a spreadsheet would take for a formula begins with an apostrophe.
+
     >>> to_csv([{"a": 0.1, "b": None}], ["b", "a"])
     'b,a\n,0.1\n'
+    >>> to_csv([{"a": "=1+1", "b": "-1e-3"}], ["b", "a"])
+    "b,a\n-1e-3,'=1+1\n"
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _inert(value: Value) -> Value:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def write_tables(study: Study, found: Sequence[Findings], folder: Path) -> list[Path]:

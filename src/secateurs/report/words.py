@@ -17,6 +17,9 @@ SIGNAL_NAMES = {
 NOTHING = "\N{EN DASH}"
 """What a table shows where there is no value."""
 
+NAMED = 6
+"""So many runs or layers are named in a sentence."""
+
 SPACE = "\N{NO-BREAK SPACE}"
 """Keeps a number with its unit."""
 
@@ -98,3 +101,23 @@ def listed(items: Sequence[object]) -> str:
 def seed_list(seeds: Sequence[int]) -> str:
     """Return ``"seed 1"`` or ``"seeds 1 and 2"``."""
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {listed(seeds)}"
+
+
+def some(items: Sequence[str], between: str = ", ") -> str:
+    """So many as one can read; the tables have them all.
+
+    >>> some(["a", "b"]), some([str(place) for place in range(9)], "; ")
+    ('a, b', '0; 1; 2; 3; 4; 5; and 3 more, in the table of runs')
+    """
+    more = len(items) - NAMED
+    return between.join(items[:NAMED]) + (f"{between}and {more} more, in the table of runs" if more > 0 else "")
+
+
+def lost(diverged: Sequence[str], missing: Sequence[str]) -> list[str]:
+    """Sentences about the runs that take no part in any mean, by name; none where there is no such run.
+
+    >>> lost(["a, seed 1"], ["b, seed 1", "b, seed 2"])
+    ['1 run diverged and took no part in any mean: a, seed 1.', '2 runs without a result: b, seed 1; b, seed 2.']
+    """
+    kinds = ((diverged, " diverged and took no part in any mean"), (missing, " without a result"))
+    return [f"{plural(len(runs), 'run')}{what}: {some(runs, '; ')}." for runs, what in kinds if runs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 from statistics import fmean
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from secateurs.core import STABLE_BELOW, Moment, TrainState
 from secateurs.jobs import Context, Entry, job
 from secateurs.measure import l2_distance
-from secateurs.procedures import compare_copies
+from secateurs.procedures import compare_copies, sound
 from secateurs.procedures.instability import Part
 from secateurs.studies.copies import packed, restored
 from secateurs.studies.ended import end_of, placed
@@ -52,7 +52,7 @@ def compared_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Conte
 
     Metrics: one row for each pair of copies and part of the data, as an instability run has it. The summary has the
     mean instabilities, and the distances of P2 section 4.3, under the mask where there is one. Where nothing was
-    trained, since the dense run or a level before diverged, it says only that. Pauses after every pair.
+    trained, since the dense run or a level before diverged, it says only that. Pauses after every part of every pair.
     """
     c = ComparedConfig.model_validate(located(config, ctx.where))
     runs = [inputs[str(place)] for place in range(len(c.order_seeds))]
@@ -63,14 +63,15 @@ def compared_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Conte
     start = c.begun(data, inputs, ctx)
     end = Moment.parse(c.train.epochs, start.moment.steps_per_epoch)
     alive = {seed: run for seed, run in zip(c.order_seeds, runs, strict=True) if run.summary["diverged"] is None}
-    copies = {seed: placed(end_of(run), c.untrained(data, ctx.device), data) for seed, run in alive.items()}
-    rows: list[dict[str, Any]] = ctx.restored[1]["rows"] if ctx.restored else []
-    for pair in list(combinations(copies, 2))[len(rows) // len(PARTS) :]:
+    ended = {seed: placed(end_of(run), c.untrained(data, ctx.device), data) for seed, run in alive.items()}
+    copies = {seed: copy for seed, copy in ended.items() if sound(copy.model)}
+    rows: list[dict[str, Any]] = ctx.restored[1]["rows"] if ctx.restored else []  # one for each that was compared
+    for pair, part in list(product(combinations(copies, 2), PARTS))[len(rows) :]:
         two = [copies[seed] for seed in pair]
-        found = compare_copies(two, pair, data, start=_k(c, inputs, start), end=end, parts=PARTS, points=c.points)
-        for row in rows_of(found, str(found.start)):
-            ctx.log(row)
-            rows.append({name: row[name] for name in ("part", "instability")})
+        found = compare_copies(two, pair, data, start=_k(c, inputs, start), end=end, parts=(part,), points=c.points)
+        (row,) = rows_of(found, str(found.start))
+        ctx.log(row)
+        rows.append({name: row[name] for name in ("part", "instability")})
         ctx.pause_point(lambda: ({}, {"rows": rows}))
     return _summary(rows, start, copies, c, data, ctx)
 

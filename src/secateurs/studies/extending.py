@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from secateurs.studies.runs import identity_and_place
 from secateurs.studies.schema import StudyRecipe
 from secateurs.studies.schema.common import Growth
 
@@ -30,7 +31,7 @@ def differences(earlier: StudyRecipe, now: StudyRecipe) -> list[Difference]:
     """What keeps two recipes from being one study; nothing where one asks for more seeds, levels, ... than the other.
 
     A kind says in :attr:`StudyRecipe.grows` what that may be. Settings may come and go, too: those of one label are
-    compared as they resolve. What differs in each of them alike is told once.
+    compared as they resolve. What differs in each of them alike is told once. Data may have been moved or renamed.
     """
     if type(earlier) is not type(now):
         return [Difference("study", earlier.study, now.study)]
@@ -50,7 +51,8 @@ def differences(earlier: StudyRecipe, now: StudyRecipe) -> list[Difference]:
 
 
 def _by_path(earlier: StudyRecipe, now: StudyRecipe) -> dict[str, Difference]:
-    return {each.path: each for each in _between(earlier.as_compared(), now.as_compared(), type(now).grows)}
+    before, after = ({**each.as_compared(), "data": identity_and_place(each.data)[0]} for each in (earlier, now))
+    return {each.path: each for each in _between(before, after, type(now).grows)}
 
 
 def _between(

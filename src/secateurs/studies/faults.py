@@ -70,7 +70,8 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
         text = str(context.get("error", fault["msg"]))
         return f"{path}: {text}" if path else text
     words = _WORDS.get(kind, fault["msg"]).format(**context)
-    return f"{path}: {words}, got {fault['input']!r}"
+    one = kind == "tuple_type" and isinstance(fault["input"], str | int | float)
+    return f"{path}: {words}, got {fault['input']!r}" + (f": say [{fault['input']}]" if one else "")
 
 
 def _unknown(key: str, holder: type[BaseModel] | None, others: list[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,32 @@ import yaml
 
 from secateurs.core import RecipeError, StoreError
 from secateurs.jobs import Job, Store
+from secateurs.jobs.files import replace, writing
 from secateurs.studies.extending import Difference, differences
 from secateurs.studies.recipe import check
 from secateurs.studies.schema import StudyRecipe
+from secateurs.studies.store_users import register
 from secateurs.studies.sweep import Sweep
 
-_RECIPE = "recipe.yaml"
+RECIPE = "recipe.yaml"
+OWN_STORE = "store"
+"""A study's store, unless it shares one."""
+
 _SHOWN = 12  # differences that are told one by one
 
 
 @dataclass(frozen=True)
 class Ordered:
-    """What was ordered: the resolved recipe, its name, the kind of device, the command, the store's folder."""
+    """What was ordered: the resolved recipe, its name, the kind of device, the command, the store's folder.
+
+    A store of None is the one that the study in the folder has; a new study's is its own.
+    """
 
     recipe: StudyRecipe
     name: str
     device: str
     command: str
-    store: str = "store"
+    store: str | None = None
 
 
 class StudyFolder:
@@ -43,29 +52,36 @@ class StudyFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        if not (root / _RECIPE).is_file():
-            raise StoreError(f"{root}: there is no study here (no {_RECIPE}); name the folder that a run wrote into")
-        self.store = Store(root / self.ordered().store, create=False)
+        if not (root / RECIPE).is_file():
+            raise StoreError(f"{root}: there is no study here (no {RECIPE}); name the folder that a run wrote into")
+        ordered = self.ordered()
+        place = root / (ordered.store or OWN_STORE)
+        if not place.exists():
+            raise StoreError(
+                f"{place}: there is no store of the study in {root} any more, or none yet: run its command again, "
+                f"with --store where its results lie elsewhere now: {ordered.command}"
+            )
+        self.store = Store(place, create=False)
 
     @property
     def shares_its_store(self) -> bool:
         """Whether the store lies elsewhere, and other studies may use it."""
-        return self.ordered().store != "store"
+        return self.ordered().store != OWN_STORE
 
     def jobs(self) -> tuple[Job, ...]:
         """All jobs of the study, with those that finished ones asked for.
 
         Raises:
-            StoreError: when not one of them was begun though the store holds finished results: they
-                were made by another version, which names its jobs otherwise.
+            StoreError: when not one of them was begun though the store holds finished results.
         """
         ordered = self.ordered()
         jobs = Sweep(ordered.recipe, ordered.device).jobs(self.store)
         finished = [entry for entry in self.store.entries() if entry.done]
         if finished and not any((self.store.root / job.key).exists() for job in jobs):
             raise StoreError(
-                f"{self.store.root}: none of its {len(finished)} finished results belongs to this study as this "
-                "version of secateurs plans it: read it with the one that ran it, or run the recipe into another folder"
+                f"{self.store.root}: none of its {len(finished)} finished results belongs to the study in {self.root} "
+                f"as it is planned now, for device {ordered.device}: they are another study's, or another version of "
+                "secateurs or other data gave them, or this study's were removed; run its command again to have them"
             )
         return jobs
 
@@ -73,31 +89,36 @@ class StudyFolder:
     def create(cls, root: Path, ordered: Ordered) -> StudyFolder:
         """Make the folder, or go on with the one that is there, and write down what is ordered.
 
-        A study may be run again with a recipe that extends it: what was there stays, and more is added.
+        A study may be run again with a recipe that extends it: what was there stays, and more is added. So may one
+        whose ``recipe.yaml`` was damaged, where its store lies beside it.
 
         Raises:
-            StoreError: when something else is in the folder, a study of other settings, or it cannot be written.
+            StoreError: when something else is in the folder, a study of other settings or with another store, or it
+                cannot be written.
         """
-        path = root / _RECIPE
-        if path.exists():
-            if not _is_ours(path):
-                raise StoreError(f"{path}: is a file of yours, not of a study: name another folder with --out")
-            _check_extends(root, ordered)
-        Store(root / ordered.store)
+        path = root / RECIPE
+        saved = _saved(path)
+        if saved is None and path.exists():
+            _put_aside(path)
+        place = _place(root, saved, ordered)
+        if saved is not None:
+            _check_extends(root, ordered, place)
+        if (root / place).exists():
+            Store(root / place)  # says so where it is something else
         content = {
             "name": ordered.name,
             "device": ordered.device,
             "command": ordered.command,
-            "store": ordered.store,
+            "store": place,
             "recipe": ordered.recipe.model_dump(mode="json"),
         }
-        try:
+        text = yaml.safe_dump(content, sort_keys=False)
+        with writing(root):
             root.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".yaml.new")
-            draft.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-            draft.replace(path)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be written: {error}") from error
+        replace(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+        with writing(path):
+            path.with_suffix(".yaml.new").unlink(missing_ok=True)  # what an older version left when it was killed
+        register(Store(root / place), root)
         return cls(root)
 
     def ordered(self) -> Ordered:
@@ -106,7 +127,21 @@ class StudyFolder:
         Raises:
             RecipeError: when the file was damaged or written by another version.
         """
-        return _ordered(self.root / _RECIPE)
+        return _ordered(self.root / RECIPE)
+
+
+def name_in(root: Path) -> str | None:
+    """What the study in a folder is called; None where there is none, or its recipe was damaged."""
+    saved = _saved(root / RECIPE)
+    return None if saved is None else str(saved["name"])
+
+
+def ordered_in(root: Path) -> Ordered | None:
+    """What the study in a folder is; None where there is none, or its recipe cannot be read by this version."""
+    try:
+        return _ordered(root / RECIPE)
+    except RecipeError:
+        return None
 
 
 def _ordered(path: Path) -> Ordered:
@@ -116,28 +151,60 @@ def _ordered(path: Path) -> Ordered:
         name, device, command, store = (str(saved[key]) for key in ("name", "device", "command", "store"))
     except KeyError as error:
         raise RecipeError(
-            f"{path}: has no {error}; it was written by another version: run the recipe again into another folder"
+            f"{path}: has no {error}; it was damaged, or written by another version: run the recipe again into "
+            "another folder"
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error}); run the recipe again into this folder") from error
+        raise RecipeError(
+            f"{path}: cannot be read ({error}); run the study's command again: finished results are kept"
+        ) from error
     return Ordered(check(content, str(path)), name, device, command, store)
 
 
-def _check_extends(root: Path, ordered: Ordered) -> None:
+def _place(root: Path, saved: dict[str, Any] | None, ordered: Ordered) -> str:
+    """Where the results are to be: the store that is asked for, or that of the study in the folder.
+
+    Raises:
+        StoreError: when these are two, or the one that is not asked for is gone.
+    """
+    there = None if saved is None or "store" not in saved else str(saved["store"])
+    if there is None:
+        return ordered.store or OWN_STORE
+    if ordered.store is None:
+        if there != OWN_STORE and not (root / there).exists():
+            raise StoreError(
+                f"{root}: the store of its study, {there}, is gone: say with --store where it lies now, or name "
+                "another folder with --out"
+            )
+        return there
+    if (root / there).resolve() == (root / ordered.store).resolve():
+        return there
+    if not (root / there).exists():
+        return ordered.store  # it was moved
+    raise StoreError(
+        f"{root}: holds a study that has another store, and would be trained again:"
+        f"\n  {Difference('store', str(root / there), ordered.store)}"
+        "\nleave --store out to go on with it, or run into another folder with --out"
+    )
+
+
+def _check_extends(root: Path, ordered: Ordered, place: str) -> None:
     """See that what is ordered is the study in a folder, or an extension of it."""
-    try:
-        there = _ordered(root / _RECIPE)
-    except RecipeError:
-        return  # damaged, or of another version: the new one takes its place; results have their own names
+    there = ordered_in(root)
+    if there is None:
+        return  # of another version: the new one takes its place; results have their own names
     found = differences(there.recipe, ordered.recipe)
+    if there.device != ordered.device:
+        found = [Difference("device", there.device, ordered.device), *found]
     if _short(there.name) != _short(ordered.name):
         found = [Difference("recipe", there.name, ordered.name), *found]
     if found:
         more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         lines = "".join(f"\n  {each}" for each in found[:_SHOWN])
+        shared = f"; --store {shlex.quote(str(root / place))} shares the results that are the same"
         raise StoreError(
             f"{root}: holds a study of other settings, which this one would take the place of:{lines}{more}\n"
-            f"run it into another folder with --out; --store {root / there.store} shares the results that are the same"
+            f"run it into another folder with --out{shared if there.device == ordered.device else ''}"
         )
 
 
@@ -146,9 +213,27 @@ def _short(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def _is_ours(path: Path) -> bool:
+def _saved(path: Path) -> dict[str, Any] | None:
+    """What a study wrote; None where there is nothing, or something else."""
     try:
         saved: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(saved, dict) and {"name", "command", "recipe"} <= saved.keys()
+        return None
+    return saved if isinstance(saved, dict) and {"name", "command", "recipe"} <= saved.keys() else None
+
+
+def _put_aside(path: Path) -> None:
+    """Make way for a recipe where there is a damaged one: empty, or beside a study's own store.
+
+    Raises:
+        StoreError: when it may be somebody's own file.
+    """
+    with writing(path):
+        empty = path.is_file() and not path.read_bytes().strip(b"\0\r\n\t ")
+        if not empty:
+            if not (path.parent / OWN_STORE / "store.json").exists():
+                raise StoreError(
+                    f"{path}: is a file of yours, not of a study, or was damaged: name another folder with --out, or "
+                    "move it away"
+                )
+            path.replace(path.with_name(f"{RECIPE}.damaged"))

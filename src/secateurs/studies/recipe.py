@@ -7,6 +7,7 @@ its dotted path, the choices and the nearest match.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -65,16 +66,21 @@ def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] 
     recipe = merge(file.common, file.scales[scale])
     chosen = parse_overrides(overrides, source)
     schema = STUDIES[file.study].schema
-    for fault in _without_effect(chosen, recipe, schema):
-        raise RecipeError(f"recipe {source}: override {fault}")
+    if faults := list(_without_effect(chosen, recipe, schema)):
+        raise RecipeError("\n".join(f"recipe {source}: override {fault}" for fault in faults))
     return check({"study": file.study, **without_nulls(merge(recipe, chosen), ("settings", *schema.laid))}, source)
 
 
 def _without_effect(chosen: Mapping[str, Any], recipe: Mapping[str, Any], schema: type[StudyRecipe]) -> Iterator[str]:
     """Overrides that would be lost, because what is laid on them says the same keys, with what to override instead."""
+    hidden: dict[str, list[str]] = {}
     for label, change in _changes(recipe, "settings").items():
         for path in common_paths(chosen, change):
-            yield f"{path}: the setting {label!r} says it too; override settings.{label}.{path}"
+            hidden.setdefault(path, []).append(label)
+    for path, labels in hidden.items():
+        who = f"the setting {labels[0]!r} says" if len(labels) == 1 else f"{len(labels)} settings say"
+        instead = " ".join(shlex.quote(f"settings.{label}.{path}=...") for label in labels)
+        yield f"{path}: {who} it too; override {instead}"
     for field, base in schema.laid.items():
         below = chosen.get(base)
         said = [common_paths(below if isinstance(below, Mapping) else {}, c) for c in _changes(recipe, field).values()]

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Collection, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -37,6 +37,8 @@ class RunConfig(Settings):
     Only a config that says so has the last two: the keys of other jobs are what they would be without.
     """
 
+    only_where_said: ClassVar[frozenset[str]] = frozenset({"curves", "looks"})
+
     model: ModelPart
     data: DataPart
     train: TrainSettings
@@ -47,7 +49,7 @@ class RunConfig(Settings):
     @model_serializer(mode="wrap")
     def _seen_where_it_is_asked_for(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
         said: dict[str, Any] = whole(self)
-        return {name: value for name, value in said.items() if name not in ("curves", "looks") or value}
+        return {name: value for name, value in said.items() if value or name not in self.only_where_said}
 
     def untrained(self, data: Dataset, device: str | torch.device = "cpu") -> TrainState:
         """The network at step 0."""
@@ -142,7 +144,8 @@ def to_the_end(
 
     Args:
         scoring: seconds that finding what to prune took, in this sitting; the next row has them.
-        kept: the parts of the final state that are kept, as :func:`~secateurs.train.pack` names them.
+        kept: the parts of the final state that are kept, as :func:`~secateurs.train.pack` names them; without any
+            there are no tensors.
     """
     look_first(state, data, c, ctx)
     if scoring and state.moment.steps == c.train.epochs * state.moment.steps_per_epoch:
@@ -150,7 +153,9 @@ def to_the_end(
     while state.moment.steps < c.train.epochs * state.moment.steps_per_epoch and state.diverged is None:
         state, scoring = one_epoch(state, data, c, ctx, scoring=scoring), 0.0
         ctx.pause_point(partial(pack, state))
-    ctx.save({name: tensor for name, tensor in pack(state)[0].items() if name.split("/")[0] in kept}, name="final")
+    if kept:
+        tensors = pack(state)[0]
+        ctx.save({name: tensor for name, tensor in tensors.items() if name.split("/")[0] in kept}, name="final")
     return final_numbers(state, data) | facts_of(state, data, c.model) | {"costs": counted(state, data, c.model)}
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from secateurs.core import DataError, Group, PruningError, Spec, prunable
-from secateurs.how import channel_groups, keep_top_channels, layer_counts, survivors
+from secateurs.how import channel_groups, keep_top_channels, survivors
 from secateurs.how.channels.choice import Scope
 from secateurs.how.channels.counting import Counted
 from secateurs.procedures import ChannelSettings, MaskSettings, RegrowthSettings
@@ -77,14 +77,8 @@ def check_layers(
     faults: list[str] = []
     for path, each in settings.items():
         weights = prunable(network, each.exclude)
-        for density in densities:
-            counts = layer_counts(weights, density, "erk" if each.layers == "erk" else "layer")
-            empty = [name for name, count in counts.items() if not count]
-            if empty:
-                faults.append(
-                    f"{path}: density {density:g} leaves {', '.join(empty)} empty, and layers keep their counts: ask "
-                    "for a higher density, or exclude these layers"
-                )
+        found = (each.model_copy(update={"density": density}).leaves_empty(weights) for density in densities)
+        faults += [f"{path}: {fault}" for fault in found if fault]
     if faults:
         raise PruningError("\n".join(faults))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from secateurs.core import StoreError, is_matching, under
 from secateurs.how import Mask
 from secateurs.jobs import Entry, Store
-from secateurs.jobs.files import write_tensors, writing
+from secateurs.jobs.files import write_tensors
 from secateurs.measure.costs import Emissions
 from secateurs.studies.charged import emissions_of
 from secateurs.studies.tickets import TicketCell, TicketsPlan
@@ -72,19 +72,27 @@ class Ticket:
     emissions: Emissions | None
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the file holds: weights and buffers by their names, then ``mask.<name>``, bool, true where kept."""
+        """What the file holds: weights and buffers by their names, then ``mask.<name>``, bool, true where kept.
+
+        Raises:
+            StoreError: when the network has tensors whose own names begin so.
+        """
+        taken = [name for name in self.weights if name.startswith(MASK_PREFIX)]
+        if taken:
+            raise StoreError(
+                f"ticket: the network's {taken[0]!r} would be taken for a mask, whose names begin with "
+                f"{MASK_PREFIX!r}: give that part of the network another name"
+            )
         mask = {} if self.mask is None else {f"{MASK_PREFIX}{name}": self.mask[name] for name in self.mask}
         return {**self.weights, **mask}
 
     def write(self, path: Path) -> bool:
-        """Write the file, or take away an older one where there is no ticket. Whether there is one.
+        """Write the file where there is a ticket. Whether there is one.
 
         Raises:
-            StoreError: when the system refuses.
+            StoreError: when the system refuses, or names clash.
         """
         if self.mask is None:
-            with writing(path):
-                path.unlink(missing_ok=True)
             return False
         write_tensors(path, self.tensors())
         return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from secateurs.core import Moment, Spec, derive_seed
@@ -94,21 +95,27 @@ class TicketJobs:
         earlier = self.dense(network.seed) if network.said.weights == "trained" else None
         return self._trained(network, self.mask(network), earlier)
 
-    def compared(self, network: Network, after: After) -> Job:
-        """What compares copies of it at their end; its run in the study is the first of them."""
+    def compared(self, network: Network, after: After) -> tuple[Job, ...]:
+        """What compares copies of it at their end, one job for every pair; its run in the study is the first copy."""
         copies = self.recipe.instability.copies
         after = "continue" if network.at is not None and not network.at.steps else after  # that is the same
         runs = [self._copy(network, after, copy) for copy in range(copies)]
-        config = ComparedConfig(**self._comparing(network), after=after)
-        label = f"instability of {network.told}" + (", replayed" if after == "replay" else "")
-        inputs = {**{str(place): run for place, run in enumerate(runs)}, **self._begins(network, self.mask(network))}
-        return self._job("compared_run", config, inputs, label, network.seed, self._comparison)
+        begins = self._begins(network, self.mask(network))
+        jobs = []
+        for pair in combinations(range(copies), 2):
+            config = ComparedConfig(**self._comparing(network, pair), after=after)
+            which = f", copies {pair[0] + 1} and {pair[1] + 1}" if copies > 2 else ""
+            label = f"instability of {network.told}{which}" + (", replayed" if after == "replay" else "")
+            inputs = {**{str(place): runs[copy] for place, copy in enumerate(pair)}, **begins}
+            jobs.append(self._job("compared_run", config, inputs, label, network.seed, self._comparison))
+        return tuple(jobs)
 
     def throughout(self, network: Network, moments: tuple[Moment, ...]) -> Job:
         """What trains copies of it side by side and compares them at each of the moments."""
-        config = ThroughoutConfig(**self._comparing(network), moments=tuple(map(str, moments)))
-        trained = self.recipe.instability.copies * self._left(network, "continue")
-        cost = trained + len(moments) * self._comparison
+        copies = range(self.recipe.instability.copies)
+        config = ThroughoutConfig(**self._comparing(network, copies), moments=tuple(map(str, moments)))
+        pairs = len(list(combinations(copies, 2)))
+        cost = len(copies) * self._left(network, "continue") + len(moments) * pairs * self._comparison
         label = f"instability throughout of {network.told}"
         return self._job("throughout_run", config, self._begins(network, self.mask(network)), label, network.seed, cost)
 
@@ -117,7 +124,7 @@ class TicketJobs:
         train = self.recipe.train.dilated(factor, self.planner.steps_per_epoch)
         if train == self.recipe.train:
             return self.run(network)
-        config = TicketConfig(**{**self._training(network, 0), "train": train})
+        config = TicketConfig(**{**self._training(network, 0), "train": train}, numbers_only=True)
         inputs = self._begins(network, self.mask(network))
         return self._job("ticket_run", config, inputs, f"{network.told}, x {factor:.3g}", network.seed, train.epochs)
 
@@ -172,18 +179,14 @@ class TicketJobs:
 
     def _training(self, network: Network, copy: int) -> dict[str, Any]:
         """What the training of a copy of a network follows from; copy 0 has the order of the dense run."""
-        order = derive_seed("instability", network.seed, copy) if copy else network.seed
+        order = _order(network.seed, copy)
         said = {} if network.said is None else {"weights": network.said.weights, "shuffled": network.said.shuffled}
         return {**self._shared(network.seed, order), **said}
 
-    def _comparing(self, network: Network) -> dict[str, Any]:
-        wanted = self.recipe.instability
-        others = (derive_seed("instability", network.seed, copy) for copy in range(1, wanted.copies))
-        return {
-            **self._training(network, 0),
-            "order_seeds": (network.seed, *others),
-            "points": wanted.points,
-        }
+    def _comparing(self, network: Network, copies: Iterable[int]) -> dict[str, Any]:
+        """What a comparison of copies follows from."""
+        orders = tuple(_order(network.seed, copy) for copy in copies)
+        return {**self._training(network, 0), "order_seeds": orders, "points": self.recipe.instability.points}
 
     def _shared(self, seed: int, order: int) -> dict[str, Any]:
         """What every run follows from."""
@@ -197,9 +200,8 @@ class TicketJobs:
 
     @property
     def _comparison(self) -> float:
-        """What comparing all copies counts in progress bars, in epochs."""
-        wanted = self.recipe.instability
-        return _PASS * wanted.points * wanted.copies * (wanted.copies - 1) / 2
+        """What comparing two copies counts in progress bars, in epochs."""
+        return _PASS * self.recipe.instability.points
 
     @property
     def _looks(self) -> LooksRecipe | None:
@@ -218,6 +220,11 @@ class TicketJobs:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+
+def _order(seed: int, copy: int) -> int:
+    """The order of data of a copy; copy 0 has that of the dense run."""
+    return derive_seed("instability", seed, copy) if copy else seed
 
 
 def _link(network: Network) -> Network:

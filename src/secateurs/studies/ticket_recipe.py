@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -25,7 +26,11 @@ OPEN = ("model", "data", "train", "prune", "threads", "checkpoint_every")
 _ADAM = {"name": "adam", "fused": True}
 _SHALLOW: dict[str, float] = {"lenet_300_100": 1.2e-3, "conv_2": 2e-4, "conv_4": 3e-4, "conv_6": 3e-4, "conv_8": 3e-4}
 _CROPPED = ("cifar10", "cifar100", "tiny_imagenet", "image_folder", "imagenet")
+_OPTIMIZERS = ("sgd", "adam", "adamw")
 _NEAR = Fraction(1001, 1000)
+
+MOST_LEVELS = 1000
+"""Each level is a whole training."""
 
 
 def ticket_recipe(
@@ -49,7 +54,7 @@ def ticket_recipe(
         rewind: k as a person writes it, also as a share of the run, ``"5%"``; None: 0 for LeNet-300-100 and the Conv
             networks, and a twentieth of the run for others, which are stable to SGD noise only after some training
             (P2, chapter 4).
-        exclude: layers that are not pruned.
+        exclude: layers that are not pruned, beside those that ``prune.exclude`` among the overrides names.
         overrides: ``["train.epochs=5", "data.folder=here"]``, of :data:`OPEN`.
 
     Raises:
@@ -71,16 +76,21 @@ def ticket_recipe(
     for key, what, name in (("model", "network", model), ("data", "data set", data)):
         if not isinstance(said.get(key), Mapping) or said[key].get("name") != name:
             raise RecipeError(f"recipe {TICKET}: {key}: the {what} is {name}: name another one in its place")
-    train = said.get("train")
-    train = merge(training(model, data, train if isinstance(train, Mapping) else {}), train or {})
+    train, prune = said.get("train", {}), said.get("prune", {})
+    if isinstance(train, Mapping):
+        train = merge(_trained(model, data, train), train)
+    if exclude and isinstance(prune, Mapping):
+        there = prune.get("exclude", [])
+        if isinstance(there, list):
+            prune = {**prune, "exclude": [*there, *(layer for layer in dict.fromkeys(exclude) if layer not in there)]}
     name = "one-shot IMP" if one_shot else "IMP"
     raw = {
         "study": "tickets",
         "title": f"A ticket: {model} on {data}, {density:.4g} of the weights",
-        "checkpoint_every": train.get("epochs", 1),
+        "checkpoint_every": train.get("epochs", 1) if isinstance(train, Mapping) else 1,
         **said,
         "train": train,
-        "prune": {**said.get("prune", {}), **({"exclude": list(exclude)} if exclude else {})},
+        "prune": prune,
         "seeds": [seed],
         "densities": densities_to(density, rate, one_shot=one_shot),
         "tickets": {name: {"search": "one_shot"} if one_shot else {}},
@@ -97,7 +107,7 @@ def densities_to(density: float, rate: float = 0.2, *, one_shot: bool = False) -
     the last alone.
 
     Raises:
-        RecipeError: when ``density`` or ``rate`` lies outside (0, 1).
+        RecipeError: when ``density`` or ``rate`` lies outside (0, 1), or there would be more than 1,000 levels.
 
     >>> densities_to(0.5), densities_to(0.64), densities_to(0.5, one_shot=True)
     ([0.8, 0.64, 0.512, 0.5], [0.8, 0.64], [0.5])
@@ -107,6 +117,12 @@ def densities_to(density: float, rate: float = 0.2, *, one_shot: bool = False) -
             raise RecipeError(
                 f"--{option}: {value:g} lies outside (0, 1): it is the share of weights that is {meaning}, such as 0.2"
             )
+    levels = 1 if one_shot else math.log(density) / math.log1p(-rate)
+    if levels > MOST_LEVELS:
+        raise RecipeError(
+            f"--rate: {rate:g} drops so little that density {density:g} takes {levels:.4g} levels: say more, such as "
+            f"0.2, or --one-shot; {MOST_LEVELS:,} levels are the most"
+        )
     factor, last, found = 1 - exact(rate), exact(density), [Fraction(1)]
     while not one_shot and found[-1] * factor > last * _NEAR:
         found.append(found[-1] * factor)
@@ -127,6 +143,7 @@ def training(model: str, data: str, said: Mapping[str, Any]) -> dict[str, Any]:
         return {"epochs": 20, "batch_size": 60, "lr": _SHALLOW[model], "optimizer": adam, "schedule": "constant"}
     epochs = said.get("epochs", 60)
     half = [max(1, epochs * quarters // 4) for quarters in (2, 3)] if isinstance(epochs, int) else [1, 2]
+    half = list(dict.fromkeys(half))  # one epoch, or two, are not halved twice
     return {
         "epochs": 60,
         "batch_size": 128,
@@ -135,6 +152,23 @@ def training(model: str, data: str, said: Mapping[str, Any]) -> dict[str, Any]:
         "schedule": {"name": "step", "milestones": half, "gamma": 0.1},
         "augment": "flip_crop" if data in _CROPPED else "none",
     }
+
+
+def _trained(model: str, data: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """:func:`training`; its learning rate is its optimiser's.
+
+    Raises:
+        RecipeError: when another optimiser is said, and no rate.
+    """
+    usual = training(model, data, said)
+    optimizer, own = said.get("optimizer"), usual["optimizer"]["name"]
+    name = optimizer.get("name", own) if isinstance(optimizer, Mapping) else optimizer
+    if isinstance(name, str) and name in _OPTIMIZERS and name != own and "lr" not in said:
+        raise RecipeError(
+            f"recipe {TICKET}: train.optimizer: {name}: the learning rate {usual['lr']:g} is meant for {own}: say "
+            "train.lr, too"
+        )
+    return usual
 
 
 def _checked(raw: Mapping[str, Any]) -> Tickets:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from secateurs.core import Moment, TrainState
 from secateurs.how import Mask
 from secateurs.jobs import Context, Entry, job
 from secateurs.measure import l2_distance
-from secateurs.procedures import copy_of, mask_facts, shuffled
+from secateurs.procedures import copy_of, mask_facts, shuffled, sound
 from secateurs.procedures.instability import After
 from secateurs.procedures.tickets import redrawn, replayed, rewound
 from secateurs.studies.ended import end_of, mask_within, placed
@@ -72,7 +72,7 @@ def ticket_mask(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Contex
     """Find a level's mask at the end of ``earlier``, within its mask; or without such a run, in the untrained network.
 
     Tensors: ``mask``. The summary has the mask's facts, and how long scoring took. Where the run before diverged,
-    it says only that.
+    it says only that; so does it where that run's very last step broke the network, with no loss left to show it.
     """
     c = LevelMaskConfig.model_validate(located(config, ctx.where))
     if gone := diverged_before(inputs.values()):
@@ -82,6 +82,8 @@ def ticket_mask(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Contex
     state = c.untrained(data, ctx.device)
     if "earlier" in inputs:
         state = placed(end_of(inputs["earlier"]), state, data)
+        if not sound(state.model):
+            return {"diverged": str(Moment.parse(c.train.epochs, state.moment.steps_per_epoch))}
     mask = mask_within(state, data, c.mask, c.seeds.pruning)
     seconds = time.perf_counter() - begun
     ctx.save(mask.to_tensors(), name="mask")
@@ -101,11 +103,15 @@ class TicketConfig(RunConfig):
         weights: those of the state at k, others that are drawn anew, or those that the run ``earlier`` ended with.
         shuffled: the mask is shuffled within its layers first.
         after: what is left of the run from k on is trained, or all of it from step 0 on.
+        numbers_only: of the network that it ends with nothing is kept; only a config that says so has it.
     """
+
+    only_where_said: ClassVar[frozenset[str]] = RunConfig.only_where_said | {"numbers_only"}
 
     weights: Literal["rewound", "redrawn", "trained"] = "rewound"
     shuffled: bool = False
     after: After = "continue"
+    numbers_only: bool = False
 
     def begun(self, data: Dataset, inputs: Mapping[str, Entry], ctx: Context) -> TrainState:
         """The network as its training begins; a dense one, where there is no mask, with the optimiser of k."""
@@ -130,7 +136,8 @@ class TicketConfig(RunConfig):
 def ticket_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context) -> dict[str, Any]:
     """Train a subnetwork to the end, or without a mask a copy of the dense network at k.
 
-    Metrics and summary are those of a pruned run; tensors: ``final``, network and mask. Where the dense run or a
+    Metrics and summary are those of a pruned run; tensors: ``final``, network and mask, unless only numbers are asked
+    for. Where the dense run or a
     level before diverged, nothing is trained, and the summary says only that.
     """
     c = TicketConfig.model_validate(located(config, ctx.where))
@@ -138,4 +145,4 @@ def ticket_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
         return gone
     data = load_data(c.data, str(ctx.device))
     state = c.restored(data, ctx) or c.begun(data, inputs, ctx)
-    return to_the_end(state, data, c, ctx, kept=_KEPT)
+    return to_the_end(state, data, c, ctx, kept=() if c.numbers_only else _KEPT)

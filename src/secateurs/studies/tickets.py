@@ -28,7 +28,8 @@ class TicketCell:
         rewind: k; None of weights that are not rewound.
         mask: finds what is kept, before it is shuffled; None of the dense network.
         run: trains it.
-        compared: compares copies of it at their end, by what they do after k; empty where that is not asked for.
+        compared: compares copies of it at their end, by what they do after k, one job for each pair: copies 0 and 1,
+            0 and 2, ..., 1 and 2, ...; empty where that is not asked for.
         throughout: compares copies on the way, where that is asked for.
         dilated: trains it from step 0 in so many times the time. Epochs are whole: the factor is the one that they
             come to.
@@ -41,14 +42,15 @@ class TicketCell:
     seed: int
     mask: Job | None
     run: Job
-    compared: Mapping[After, Job] = field(default_factory=dict)
+    compared: Mapping[After, tuple[Job, ...]] = field(default_factory=dict)
     throughout: Job | None = None
     dilated: Mapping[float, Job] = field(default_factory=dict)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
         """What is wanted for it."""
-        wanted = (self.mask, self.run, *self.compared.values(), self.throughout, *self.dilated.values())
+        pairs = (job for jobs in self.compared.values() for job in jobs)
+        wanted = (self.mask, self.run, *pairs, self.throughout, *self.dilated.values())
         return tuple(job for job in wanted if job is not None)
 
 

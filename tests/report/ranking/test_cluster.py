@@ -1,8 +1,7 @@
-"""Student's t over settings: the quantile against quadrature, the interval by hand, its coverage by simulation."""
+"""Student's t over settings: the interval by hand, its coverage by simulation."""
 
 from __future__ import annotations
 
-import math
 import statistics
 
 import numpy as np
@@ -12,28 +11,9 @@ from hypothesis import strategies as st
 
 from secateurs.report import bootstrap_interval
 from secateurs.report.ranking import cluster_interval, cluster_mean
-from secateurs.report.ranking.cluster import t_quantile
 
 VALUES = st.integers(-64, 64).map(lambda each: each / 128)
 GROUPS = st.lists(st.lists(VALUES, min_size=1, max_size=4), min_size=1, max_size=4)
-
-
-def below(t: float, degrees: int, steps: int = 20_000) -> float:
-    """The chance that Student's t lies below t >= 0: its density by the trapezoid rule."""
-    x = np.linspace(0.0, t, steps + 1)
-    norm = math.gamma((degrees + 1) / 2) / math.gamma(degrees / 2) / math.sqrt(math.pi * degrees)
-    return 0.5 + float(np.trapezoid(norm * (1 + x**2 / degrees) ** (-(degrees + 1) / 2), x))
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7, 14, 31])
-@pytest.mark.parametrize("share", [0.5, 0.75, 0.95, 0.975])
-def test_the_quantile_by_quadrature(share: float, degrees: int) -> None:
-    assert below(t_quantile(share, degrees), degrees) == pytest.approx(share, abs=1e-6)
-
-
-def test_the_quantile_as_printed_in_tables() -> None:
-    printed = {1: 12.706, 2: 4.303, 4: 2.776, 7: 2.365, 30: 2.042}
-    assert {degrees: round(t_quantile(0.975, degrees), 3) for degrees in printed} == printed
 
 
 def test_the_interval_by_hand() -> None:

@@ -39,6 +39,11 @@ def result(test: float, **more: Any) -> dict[str, Any]:
     return {**numbers, "diverged": None, "seconds": 2.0, **more}
 
 
+def gone(moment: str) -> dict[str, Any]:
+    """The summary of a run that was trained and diverged."""
+    return {**result(0.1), "diverged": moment}
+
+
 def facts(density: float, *empty: str) -> dict[str, Any]:
     """What is known of a mask over two layers."""
     return {"density": density, "layer_densities": {"a.weight": density, "b.weight": density}, "empty_layers": [*empty]}
@@ -82,7 +87,8 @@ def every_run(seeds: int, rewind: Sequence[str], look: bool) -> Iterator[TicketR
 def make_tickets() -> MakeTickets:
     """``make(seeds=3, rewind=("0ep",), look=True, changed={(ticket, level, seed): summary}, **fields of TicketStudy)``.
 
-    ``changed`` is of every rewinding moment.
+    ``changed`` is of every rewinding moment, ``changed_at`` of one: (ticket, level, seed, moment). ``without`` leaves
+    out tickets at moments.
     """
 
     def make(
@@ -90,11 +96,16 @@ def make_tickets() -> MakeTickets:
         rewind: Sequence[str] = ("0ep",),
         look: bool = True,
         changed: Mapping[tuple[str, int, int], Mapping[str, Any]] | None = None,
+        changed_at: Mapping[tuple[str, int, int, str], Mapping[str, Any]] | None = None,
+        without: Sequence[tuple[str, str]] = (),
         **more: Any,
     ) -> TicketStudy:
         runs = []
         for run in every_run(seeds, rewind, look):
+            if (run.ticket, run.rewind) in without:
+                continue
             summary = (changed or {}).get((run.ticket, run.level, run.seed))
+            summary = (changed_at or {}).get((run.ticket, run.level, run.seed, run.rewind or ""), summary)
             same = (run.setting, run.ticket, run.level, run.density, run.rewind, run.step, run.seed)
             runs.append(run if summary is None else TicketRun(*same, summary))
         fields: dict[str, Any] = {
@@ -105,6 +116,7 @@ def make_tickets() -> MakeTickets:
             "roles": {name: role for name, (role, _) in TICKETS.items()},
             "steps": {"net": 1000},
             "steps_per_epoch": {"net": 100},
+            "constant_rate": True,
         }
         return TicketStudy(**(fields | more))
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
-from typing import Any
+from itertools import pairwise
 
 import pytest
 
+from drawn_panels import Panels, drawn, panels_of, titles
 from made_copies import every, rows, study
 from secateurs.report.methods.sheet import Panel, sheet
 from secateurs.report.tickets import (
     DENSE,
     Copies,
-    TicketFindings,
     distances,
     errors,
     find_tickets,
@@ -23,29 +22,10 @@ from secateurs.report.tickets import (
     rewinding,
     throughout,
 )
-from secateurs.report.tickets.looks import looks_of, shades
-from secateurs.report.words import SPACE
+from secateurs.report.tickets.looks import PART_LOOKS, looks_of, shades
 
 ALONE = {"names": ((DENSE, 0),)}
 ONE = {"names": ((DENSE, 0), ("IMP", 1))}
-
-Panels = Callable[[TicketFindings], Iterable[Panel]]
-
-
-def panels_of(figure: Panels, **made: Any) -> list[Panel]:
-    """The panels of a figure of a made-up study."""
-    return list(figure(find_tickets(study(**made))[0]))
-
-
-def titles(panels: Iterable[Panel]) -> list[str]:
-    return [panel.title.replace(SPACE, " ") for panel in panels]
-
-
-def drawn(panel: Panel) -> dict[str, tuple[list[float], list[float]]]:
-    """The lines of a panel by their label: where, and how high."""
-    (axes,) = sheet([panel]).axes
-    lines = {str(line.get_label()).replace(SPACE, " "): line for line in axes.lines}
-    return {name: (list(line.get_xdata()), pytest.approx(list(line.get_ydata()))) for name, line in lines.items()}
 
 
 def bands(panel: Panel) -> list[tuple[float, float]]:
@@ -174,24 +154,6 @@ def test_a_ticket_without_k_is_a_line_across() -> None:
     assert lines["LRR (no k)"][1] == [10.0, 10.0]
 
 
-def test_when_networks_become_stable_and_match() -> None:
-    train, test = panels_of(matching.panels)
-    lines = drawn(train)
-    assert lines["IMP: stable"] == ([0.5], [1.0]), "at 25 % of weights most seeds are not"
-    assert lines["IMP: matching"] == ([0.5, 0.25], [1.0, 2.0])
-    assert lines["random: stable"] == ([0.5], [2.0])
-    assert drawn(test)["IMP: stable"] == ([0.5], [2.0])
-    (axes, _) = sheet([train, test]).axes
-    assert [text.get_text() for text in axes.texts] == ["I", "II"]
-    caption = matching.caption(find_tickets(study())[0])
-    assert caption.endswith("Shaded: sparsity ranges I and II, by means over seeds.")
-
-
-@pytest.mark.parametrize("made", [ONE, {"rewind": ("0ep",)}, {"copies": []}])
-def test_of_one_level_or_one_k_nothing_is_drawn_over_levels(made: dict[str, Any]) -> None:
-    assert panels_of(matching.panels, **made) == []
-
-
 def test_the_state_at_rewinding() -> None:
     (panel,) = panels_of(rewinding.error_panels)
     lines = drawn(panel)
@@ -209,6 +171,18 @@ def test_the_way_gone_and_left() -> None:
     assert lines["initialisation to k"][1] == [0.0, 2.0, 4.0]
     assert lines["k to the end"][1] == [10.0, 10.0, 10.0]
     assert lines["between copies"][1] == [16 / 3] * 3
+
+
+def test_the_way_gone_stands_at_its_k_where_the_copies_of_one_diverged() -> None:
+    made = study(**ALONE)
+    summary = {"l2_from_initialisation": 1.0, "l2_to_the_end": [], "diverged": None, "diverged_copies": [1, 2, 3]}
+    gone = [dataclasses.replace(each, rows=(), summary=summary) for each in made.copies]
+    first = [lost if each.step == 0 else each for each, lost in zip(made.copies, gone, strict=True)]
+    (panel,) = rewinding.distance_panels(find_tickets(dataclasses.replace(made, copies=first))[0])
+    lines = drawn(panel)
+    assert lines["initialisation to k"] == ([0.0, 1.0, 2.0], [1.0, 2.0, 4.0])
+    assert lines["between copies"][0] == [1.0, 2.0]
+    assert list(rewinding.distance_panels(find_tickets(dataclasses.replace(made, copies=gone))[0])) == []
 
 
 FIGURES: dict[str, Panels] = {
@@ -235,19 +209,44 @@ def test_nothing_is_drawn_where_no_copies_were_compared(name: str) -> None:
 def test_of_many_levels_some_have_panels_of_their_own() -> None:
     many = [
         Copies("net", "IMP", level, 0.8**level, "0ep", 0, 0, rows=rows(0.1, 0.2), summary={"diverged": None})
-        for level in range(1, 8)
+        for level in range(1, 11)
     ]
     made = {"copies": many, "seeds": 1}
     assert titles(panels_of(interpolation.panels, **made)) == [
-        f"IMP, {percent} % of weights" for percent in ("80", "51.2", "32.8", "21")
+        f"IMP, {percent} % of weights" for percent in ("80", "41", "21", "10.7")
     ]
     caption = interpolation.caption(find_tickets(study(**made))[0])
-    assert caption.endswith("4 of 7 levels; the tables have all.")
-    assert len(panels_of(instability.panels, **made)) == 14, "small ones show them all"
+    assert caption.endswith("4 of 10 levels; the tables have all.")
+    assert len(panels_of(instability.panels, **made)) == 2 * 8
+    assert instability.caption(find_tickets(study(**made))[0]).endswith("8 of 10 levels; the tables have all.")
+
+
+def test_of_many_levels_some_have_panels_of_their_errors() -> None:
+    made = study(seeds=1)
+    runs = [
+        dataclasses.replace(run, ticket="IMP", level=level, density=0.8**level)
+        for level in range(1, 11)
+        for run in made.runs
+        if run.ticket == "random" and run.level == 1
+    ]
+    (findings,) = find_tickets(dataclasses.replace(made, runs=runs, copies=[]))
+    assert titles(errors.panels(findings))[:2] == ["80 % of weights, train data", "80 % of weights, test data"]
+    assert len(titles(errors.panels(findings))) == 2 * 8
+    assert errors.caption(findings).endswith("8 of 10 levels; the tables have all.")
 
 
 def test_looks_are_fixed() -> None:
     look = looks_of(study())
     assert list(look) == [DENSE, "IMP", "random"]
     assert len({(each.colour, each.marker) for each in look.values()}) == 3
-    assert len({each.colour for each in shades(range(10)).values()}) == 10
+    assert len({(each.colour, each.marker, str(each.style)) for each in shades(range(10)).values()}) == 10
+    neighbours = [str(each.style) for each in shades(range(10)).values()]
+    assert all(one != other for one, other in pairwise(neighbours))
+    assert PART_LOOKS["train"].style != PART_LOOKS["test"].style
+
+
+def test_lines_of_moments_differ_in_dashes_and_markers_too() -> None:
+    (train, *_) = panels_of(interpolation.panels, **ONE)
+    (axes,) = sheet([train]).axes
+    assert len({line.get_marker() for line in axes.lines}) == 3
+    assert len({line.get_linestyle() for line in axes.lines}) > 1

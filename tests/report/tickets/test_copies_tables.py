@@ -55,10 +55,11 @@ def test_medians_and_counts_of_seeds() -> None:
     by = {(row["ticket"], row["level"]): row for row in rows}
     own = by["IMP", 2]
     assert (own["seeds"], own["moments"]) == (3, 3)
-    assert (own["stable_train_seeds"], own["stable_train_median_step"]) == (1, None)
-    assert (own["matching_seeds"], own["matching_median_step"]) == (3, 200)
+    assert [own[f"stable_train_{each}"] for each in ("judged", "seeds", "median_step")] == [3, 1, "never"]
+    assert [own[f"matching_{each}"] for each in ("judged", "seeds", "median_step")] == [3, 3, 200]
     assert by[DENSE, 0]["stable_train_median_step"] == 200
-    assert by[DENSE, 0]["matching_seeds"] == 0
+    # Dense networks have nothing to match: that is not the same as never.
+    assert [by[DENSE, 0][f"matching_{each}"] for each in ("judged", "seeds", "median_step")] == [0, None, None]
 
 
 def test_rows_along_training_are_apart() -> None:

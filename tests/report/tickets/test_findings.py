@@ -21,7 +21,7 @@ from secateurs.report.tickets import (
 )
 from secateurs.report.tickets.courses import looked_at
 
-from .conftest import ACCURACY, DENSITIES, dilated
+from .conftest import ACCURACY, DENSITIES, dilated, gone
 
 
 def test_cells_are_paired_with_dense(make_tickets) -> None:
@@ -42,16 +42,16 @@ def test_cells_are_paired_with_dense(make_tickets) -> None:
 def test_sparsity_ranges_and_the_most_extreme_level(make_tickets) -> None:
     (found,) = find_tickets(make_tickets())
     assert found.ranges == ((0.8, "I"), (0.64, "II"), (0.512, "III"))
-    assert (found.reach.level, found.reach.rewind) == (2, "0ep")
+    assert (found.most_extreme.level, found.most_extreme.rewind) == (2, "0ep")
     (later,) = find_tickets(make_tickets(rewind=("0ep", "500it")))
-    assert (later.reach.level, later.reach.rewind, later.reach.step) == (3, "500it", 500)
+    assert (later.most_extreme.level, later.most_extreme.rewind, later.most_extreme.step) == (3, "500it", 500)
     assert later.ranges[-1] == (0.512, "II"), "it matches from one of the moments"
     assert [cell.rewind for cell in later.best("IMP")] == ["500it", "500it", "500it"]
     assert [cell.rewind for cell in later.best("global random")] == ["0ep"] * 3, "of equal ones the earliest"
 
 
 def test_a_diverged_run_matches_nothing_and_is_no_best_moment(make_tickets) -> None:
-    (found,) = find_tickets(make_tickets(changed={("IMP", 1, 0): {"diverged": "3ep"}}))
+    (found,) = find_tickets(make_tickets(changed={("IMP", 1, 0): gone("3ep")}))
     cell = found.cell("IMP", 1, "0ep")
     assert (cell.matching, cell.diverged, len(cell.accuracies())) == (False, (0,), 2)
     assert found.diverged == (
@@ -128,8 +128,9 @@ def test_least_dilation_needs_a_match_on_every_seed(make_tickets) -> None:
 def test_sentences_say_what_was_found(make_tickets) -> None:
     (found,) = find_tickets(make_tickets(dilated=dilated()))
     assert [plain(each) for each in summary(found)] == [
-        "With fewer than 5 seeds (here 3) the intervals say little: they come out too narrow.",
-        "IMP finds winning tickets down to 64 % of weights (matching: in the mean at most 0.2 points below dense).",
+        "With fewer than 5 seeds (here 3) intervals are wide: what is not told apart need not be alike.",
+        "IMP finds matching subnetworks down to 64 % of weights (matching: in the mean over seeds at most 0.2 points "
+        "below dense).",
         "one-shot IMP matches down to 80 % of weights.",
         "LRR matches down to 51.2 % of weights.",
         "random re-initialisation matches down to 80 % of weights.",
@@ -144,10 +145,14 @@ def test_sentences_say_what_was_found(make_tickets) -> None:
         "IMP against random re-initialisation: better everywhere, +0.20 to +2.00 points.",
         "IMP against layer-wise random: better everywhere, +0.30 to +2.50 points.",
         "IMP against global random: better everywhere, +0.50 to +29.00 points.",
+        "These were 15 comparisons, paired by seed, with 95 % intervals by Student's t: if nothing differed, 0.75 of "
+        "them would still be told apart, on average.",
         "The dense networks reach 93.2 ± 0.2 % on the test set after 1,000 steps (3 seeds).",
         "Validation loss is lowest at step 700 for dense. Of the 2 levels at which IMP matches, all get there no "
-        "later; soonest at 64 % of weights, step 600.",
-        "Dense matches itself from a dilation of δ* = 0.80 ± 0.00 on.",
+        "later than dense of the same seeds in the mean (3 seeds); soonest at 64 % of weights, 100 steps before it.",
+        "The least dilation δ* is chosen on test accuracy, seed by seed: each network against the dense one of its "
+        "seed (3 seeds).",
+        "Dense matches itself at δ* = 0.80 ± 0.00.",
         "IMP: least dilation δ* = 0.40 ± 0.00, at 80 % of weights; at most what dense needs at 80 and 64 %; "
         "at 51.2 % it matches at no factor on some seed.",
     ]
@@ -170,11 +175,11 @@ def test_sentences_of_several_moments(make_tickets) -> None:
 
 def test_lost_runs_empty_layers_and_one_seed(make_tickets) -> None:
     empty = {"test_accuracy": 0.1, "diverged": None, "empty_layers": ["b.weight"], "layer_densities": {"b.weight": 0.0}}
-    changed = {("global random", 3, 0): empty, ("IMP", 2, 0): {"diverged": "2ep"}, ("IMP", 3, 0): {}}
+    changed = {("global random", 3, 0): empty, ("IMP", 2, 0): gone("2ep"), ("IMP", 3, 0): {}}
     text = plain(" ".join(summary(find_tickets(make_tickets(seeds=1, changed=changed))[0])))
     for wanted in (
         "One seed: there is no spread, nothing is told apart, and what matches may do so by luck.",
-        "IMP finds winning tickets down to 80 % of weights (matching",
+        "IMP finds matching subnetworks down to 80 % of weights (matching",
         "Layer collapse: global random leaves no weight in b.weight, at 51.2 % (seed 0).",
         "1 run diverged and took no part in any mean: IMP, 64 % of weights, k = 0, seed 0, after epoch 2.",
         "1 run without a result: IMP, 51.2 % of weights, k = 0, seed 0.",
@@ -189,15 +194,24 @@ def test_dense_networks_at_chance_tell_nothing(make_tickets) -> None:
     text = plain(" ".join(summary(found)))
     wanted = "The dense networks are hardly better than chance (93.2 against 90 %): no accuracy here says"
     assert text.startswith(wanted)
-    for claim in ("winning", "matches", "against IMP", "dilation", "Validation loss"):
+    for claim in ("finds", "matches", "against IMP", "dilation", "Validation loss"):
         assert claim not in text
     assert found.ranges == ()
+    assert {cell.matching for cell in found.cells} == {None}
+    assert (found.most_extreme, tuple(compared(found)), dilations(found)) == (None, (), ())
+    made = tables((found,))
+    assert {row["matching"] for row in made["accuracy"]} == {None}
+    assert {row["matches_down_to"] for row in made["reach"]} == {None}
 
 
 def test_tables_have_every_digit(make_tickets) -> None:
     found = find_tickets(make_tickets(dilated=dilated()))
     made = tables(found)
     assert len(made["runs"]) == 3 + 6 * 3 * 3
+    moments = tables(find_tickets(make_tickets(rewind=("0ep", "500it"))))
+    for name, count in (("runs", 3), ("accuracy", 1)):
+        dense = [row for row in moments[name] if row["ticket"] == DENSE]
+        assert [(row["rewind"], row["step"]) for row in dense] == [(None, None)] * count, "one network at every moment"
     row = next(r for r in made["accuracy"] if (r["ticket"], r["level"]) == ("IMP", 2))
     assert row["test_lowest"] == ACCURACY[0] + 0.001
     assert (row["matching"], row["seeds"], row["step"]) == (True, 3, 0)

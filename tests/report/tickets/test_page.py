@@ -16,7 +16,7 @@ from secateurs.report.tickets.accuracy import against_remaining, at_best_moment,
 from secateurs.report.tickets.figures import drawn
 from secateurs.report.tickets.grids import overall
 from secateurs.report.tickets.speed import least_dilations
-from secateurs.report.tickets.tables import MORE, TABLES
+from secateurs.report.tickets.tables import TABLES
 from secateurs.report.tickets.training import over_training
 from secateurs.report.words import NOTHING
 
@@ -57,7 +57,7 @@ def test_the_page_holds_everything_and_fetches_nothing(make_tickets) -> None:
     page = Reader(render_tickets(study))
     for wanted in ("epochs: 10", "secateurs run x", "2.6", "ab12", "@phdthesis{x}", "A note.", "P2, figure 3-1"):
         assert wanted in page.text
-    for wanted in ("IMP finds winning tickets down to 64 %", "A et al.: IMP", "91.7", "what LRR is"):
+    for wanted in ("IMP finds matching subnetworks down to 64 %", "A et al.: IMP", "91.7", "what LRR is"):
         assert wanted in plain(page.text)
     assert not {"script", "link"} & set(page.tags)
     sources = [value for name, value in page.attributes if name == "src"]
@@ -94,11 +94,11 @@ def test_files_of_a_report(make_tickets, tmp_path) -> None:
     study = make_tickets(seeds=1, look=False, dilated=dilated(1), starts=[start(0, "500it")])
     written = write_tickets_report(study, tmp_path)
     assert [path.name for path in written.figures] == ["accuracy.png", "close.png", "dilation.png"]
-    assert sorted(path.stem for path in written.tables) == sorted([*TABLES, *MORE])
+    assert sorted(path.stem for path in written.tables) == sorted(TABLES)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "tables" / "starts.csv").read_text())))
     assert [(row["rewind"], row["step"], row["l2_from_initialisation"]) for row in rows] == [("500it", "500", "0.25")]
     made = tables(find_tickets(study))
-    for name, table in {**TABLES, **MORE}.items():
+    for name, table in TABLES.items():
         assert all(set(row) == set(table.columns) for row in made[name]), name
 
 
@@ -197,7 +197,7 @@ def test_an_unfinished_study_has_a_page(make_tickets, tmp_path) -> None:
     assert "and 51 more, in the table of runs" in text
     half = [run if run.seed == 0 and run.level < 2 else bare for run, bare in zip(study.runs, nothing, strict=True)]
     (found,) = find_tickets(dataclasses.replace(study, runs=half))
-    wanted = "IMP finds winning tickets down to 80 % of weights, with no result yet at the next level"
+    wanted = "IMP finds matching subnetworks down to 80 % of weights, with no result yet at the next level"
     assert wanted in plain(" ".join(summary(found)))
     assert all(panel.alt for each in drawn(found) for panel in each.panels)
 
@@ -205,7 +205,7 @@ def test_an_unfinished_study_has_a_page(make_tickets, tmp_path) -> None:
 def test_one_seed_and_tickets_without_a_role(make_tickets) -> None:
     html = Reader(render_tickets(make_tickets(seeds=1, roles={}, look=False))).text
     assert "One seed: there is no spread" in html
-    assert "winning" not in html, "nothing is known to be IMP"
+    assert "IMP finds" not in html, "nothing is known to be IMP"
 
 
 def test_a_study_of_dense_networks_alone_waits_for_no_ticket(make_tickets) -> None:
@@ -225,7 +225,7 @@ def test_what_is_printed(make_tickets) -> None:
     )
     show_tickets(study, console)
     text = plain(console.file.getvalue())
-    assert "k = 0, the earliest of 2 moments" in text
+    assert "Test accuracy, %, from the earliest of 2 moments: k = 0. *: it matches, in the mean over seeds" in text
     assert any(line.split()[:4] == ["dense", "93.2", "±", "0.2"] for line in text.splitlines())
     for wanted in ("93.6 ± 0.2 *", "diverged", "layer-wise random", "IMP: matches down to 64 %"):
         assert wanted in text
@@ -240,3 +240,23 @@ def test_what_is_printed(make_tickets) -> None:
     console = Console(file=io.StringIO(), width=100, color_system=None)
     show_tickets(both, console)
     assert "The most extreme matching level" in console.file.getvalue()
+
+
+def test_what_is_printed_of_others_and_of_moments_of_their_own(make_tickets) -> None:
+    study = make_tickets(rewind=("0ep", "500it"), without=[("IMP", "0ep")], reported=REPORTED)
+    other = renamed(study, {name: name for name in study.tickets}, "other")
+    both = dataclasses.replace(
+        study,
+        dense=[*study.dense, *other.dense],
+        runs=[*study.runs, *other.runs],
+        reported=[*study.reported, *other.reported],
+        steps={"net": 1000, "other": 1000},
+        steps_per_epoch={"net": 100, "other": 100},
+    )
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    show_tickets(both, console)
+    text = plain(console.file.getvalue())
+    for wanted in ("A et al.: dense", "A et al.: IMP", "other: dense", "k = 500 (IMP)"):
+        assert wanted in text, wanted
+    (row,) = {line for line in text.splitlines() if line.split()[:2] == ["51.2", "93.1"]}
+    assert row.split()[1:5] == ["93.1", "±", "0.2", "*"], "IMP from its own earliest moment"

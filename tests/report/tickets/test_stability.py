@@ -82,11 +82,75 @@ def test_diverged_copies_are_not_stable_and_missing_ones_are_not_known() -> None
     assert found["IMP", 1].stable_from() == {0: None, 1: None, 2: None}
     missing = [dataclasses.replace(each, rows=(), summary={}) if last else each for each, last in at_end]
     found = found_of(dataclasses.replace(made, copies=missing))
-    assert found["IMP", 1].stable_from() == {0: 50, 1: 50, 2: None}
+    assert found["IMP", 1].stable_from() == {0: 50, 1: 50}, "of the last seed it is not known"
     told = said(dataclasses.replace(made, copies=diverged))
     assert told[-1] == (
-        "Copies diverged and were not compared: IMP, k = 200, seed 0; IMP, k = 200, seed 1; IMP, k = 200, seed 2."
+        "Copies diverged, and took no part in any mean: "
+        + "; ".join(f"IMP at 50 % of weights, k = 200, seed {seed} (3 copies)" for seed in range(3))
+        + ". Such a replicate counts as neither stable nor matching, however the copies that are left compare."
     )
+
+
+AT_END = ("IMP", 1, 200)
+
+
+def test_where_one_copy_diverged_a_replicate_is_neither_stable_nor_matching() -> None:
+    made = study()
+    one = [
+        dataclasses.replace(
+            each,
+            rows=[row for row in each.rows if 2 not in row["seeds"]],
+            summary={**each.summary, "diverged_copies": [2]},
+        )
+        if (each.ticket, each.level, each.step, each.seed) == (*AT_END, 0)
+        else each
+        for each in made.copies
+    ]
+    lost = dataclasses.replace(made, copies=one)
+    found = found_of(lost)["IMP", 1]
+    assert found.stable_from() == {0: None, 1: 50, 2: 200}, "the two that are left are alike"
+    assert found.matching[0] == {0: False, 50: True, 200: False}
+    assert found.matching[1] == {0: False, 50: True, 200: True}
+    assert said(lost)[-1].startswith(
+        "Copies diverged, and took no part in any mean: IMP at 50 % of weights, k = 200, seed 0 (1 copy). Such"
+    )
+
+
+def test_where_the_run_of_the_study_diverged_its_copies_do_not_stand_in_for_it() -> None:
+    made = study()
+    runs = [
+        dataclasses.replace(run, summary={"diverged": "3ep"})
+        if (run.ticket, run.level, run.step, run.seed) == (*AT_END, 1)
+        else run
+        for run in made.runs
+    ]
+    found = found_of(dataclasses.replace(made, runs=runs))["IMP", 1]
+    assert found.stable_from() == {0: 50, 1: None, 2: 200}
+    assert found.matching[1] == {0: False, 50: True, 200: False}
+
+
+def test_copies_that_are_still_compared_are_not_judged() -> None:
+    made = study()
+    begun = [
+        dataclasses.replace(each, rows=each.rows[:2], summary={}) if each.step == 200 else each for each in made.copies
+    ]
+    assert found_of(dataclasses.replace(made, copies=begun))["IMP", 1].stable["train"][0] == {0: False, 50: True}
+    told = said(dataclasses.replace(made, copies=begun))
+    assert told[1].startswith("The dense networks are stable from k = 50 on"), "of the one seed that is known"
+
+
+def test_what_is_not_known_is_not_never() -> None:
+    made = study()
+    runs = [dataclasses.replace(run, summary={}) if (run.ticket, run.level) == ("IMP", 2) else run for run in made.runs]
+    copies = [
+        dataclasses.replace(each, rows=[row for row in each.rows if row["part"] == "train"]) for each in made.copies
+    ]
+    told = said(dataclasses.replace(made, runs=runs, copies=copies))
+    assert told[1] == "The dense networks are stable from k = 200 on (20 % of training), not known on test data."
+    assert told[2].endswith("matching first at k = 50 at 50 % of weights, not known at 25 % of weights.")
+    (findings,) = find_tickets(dataclasses.replace(made, runs=runs, copies=copies))
+    stability, _ = grids(findings)
+    assert dict(stability.parts)["IMP"][1].cells == ("never", NOTHING, NOTHING, "1", NOTHING, "3")
 
 
 def test_the_median_of_an_even_number_of_seeds_may_lie_between_two_k() -> None:
@@ -100,6 +164,19 @@ def test_the_median_of_an_even_number_of_seeds_may_lie_between_two_k() -> None:
     made = dataclasses.replace(made, copies=changed)
     assert found_of(made)["IMP", 1].stable_median() == 125
     assert any("stable from k = 125" in sentence for sentence in said(made))
+    assert "between 77.5 % at k = 50 and 40.0 % at k = 200, for a median of k = 125 (IMP at 50 %" in said(made)[-1]
+
+
+def test_a_median_of_no_steps_is_a_median() -> None:
+    made = study()
+    copies = [
+        dataclasses.replace(each, rows=[{**row, "instability": 0.0} for row in each.rows])
+        if each.ticket == "IMP"
+        else each
+        for each in made.copies
+    ]
+    told = said(dataclasses.replace(made, copies=copies))
+    assert "stable is 90.0 % at k = 0 (IMP at 50 and 25 % of weights), 40.0 % at k = 200 (dense)" in told[-1]
 
 
 def test_sentences() -> None:
@@ -114,8 +191,9 @@ def test_sentences() -> None:
         "matching first at k = 50 at 50 % of weights, first at k = 200 at 25 % of weights."
     )
     assert told[4] == (
-        "Of 18 networks of IMP (each level, seed and k): 6 stable and matching, 1 stable only, 3 matching only, "
-        "8 neither; both begin at the same median k at 1 of 1 level at which both do."
+        "Of 18 networks of IMP (2 levels, 3 k, 3 seeds; those of one seed come from one dense run): "
+        "6 stable and matching, 1 stable only, 3 matching only, 8 neither; "
+        "both begin at the same median k at 1 of 1 level at which both do."
     )
     assert told[-1] == (
         "The dense network's test error where networks become stable is 77.5 % at k = 50 (IMP at 50 % of weights), "
@@ -159,7 +237,7 @@ def test_tables_of_the_page() -> None:
     by = dict(stability.parts)
     assert [(line.head, line.cells) for line in by["IMP"]] == [
         ("50", ("50", "200", "50", "3", "3", "3")),
-        ("25", (NOTHING, NOTHING, "200", "1", "3", "3")),
+        ("25", ("never", "never", "200", "1", "3", "3")),
     ]
     assert dict(instability.parts)["IMP"][1].cells == ("50", "7.3 ± 9.5", "8.3 ± 9.5", "9", "3")
     assert len(list(grids(find_tickets(study(rewind=("0ep",)))[0]))) == 1

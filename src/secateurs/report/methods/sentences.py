@@ -5,7 +5,7 @@ The page and the terminal say the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from secateurs.report.chance import against
 from secateurs.report.curves import Spread
@@ -14,10 +14,7 @@ from secateurs.report.methods.compared import FEWEST
 from secateurs.report.methods.findings import MethodFindings
 from secateurs.report.methods.words import gone, share, sparsity, when
 from secateurs.report.regret import FEW_SEEDS
-from secateurs.report.words import listed, percent, plural, seed_list
-
-NAMED = 6
-"""So many runs or layers are named in a sentence."""
+from secateurs.report.words import listed, lost, percent, plural, seed_list, some
 
 
 def heading(findings: MethodFindings) -> str:
@@ -39,7 +36,7 @@ def summary(findings: MethodFindings) -> list[str]:
         *_collapse(findings),
         *_never(findings),
         *_bounded(findings),
-        *_lost(findings),
+        *lost(findings.diverged, findings.missing),
     ]
 
 
@@ -107,7 +104,7 @@ def _collapse(findings: MethodFindings) -> Iterator[str]:
         layers = list(dict.fromkeys(each.layer for each in found))
         seeds = sorted({seed for each in found for seed in each.seeds})
         yield (
-            f"Layer collapse: {method} leaves no weight in {_some(layers)}, at {_some(masks_of, '; ')} "
+            f"Layer collapse: {method} leaves no weight in {some(layers)}, at {some(masks_of, '; ')} "
             f"({seed_list(seeds)})."
         )
 
@@ -134,20 +131,6 @@ def _bounded(findings: MethodFindings) -> Iterator[str]:
         alike.setdefault(listed(parts), []).append(method)
     for where, names in alike.items():
         yield f"By its bound alone, not by what it measured, fired the trigger of {listed(names)}: {where}."
-
-
-def _lost(findings: MethodFindings) -> Iterator[str]:
-    if findings.diverged:
-        took = "took no part in any mean"
-        yield f"{plural(len(findings.diverged), 'run')} diverged and {took}: {_some(findings.diverged, '; ')}."
-    if findings.missing:
-        yield f"{plural(len(findings.missing), 'run')} without a result: {_some(findings.missing, '; ')}."
-
-
-def _some(items: Sequence[str], between: str = ", ") -> str:
-    """So many as one can read; the tables have them all."""
-    more = len(items) - NAMED
-    return between.join(items[:NAMED]) + (f"{between}and {more} more, in the table of runs" if more > 0 else "")
 
 
 def _seeds(findings: MethodFindings) -> Iterator[str]:

@@ -126,8 +126,13 @@ def dense_line(axes: Axes, findings: MethodFindings) -> list[Line2D]:
     if findings.dense is None:
         return []
     level, deviation = 100 * findings.dense.mean, 100 * (findings.dense.sd or 0.0)
-    axes.axhspan(level - deviation, level + deviation, color=panel.GREY, alpha=0.12, linewidth=0)
-    return [axes.axhline(level, color="#666666", linestyle=(0, (5, 3)), linewidth=1.4, label="dense")]
+    return [level_line(axes, level, level - deviation, level + deviation)]
+
+
+def level_line(axes: Axes, level: float, low: float, high: float) -> Line2D:
+    """The dense networks across a panel, in grey: their mean, and the ends of their band."""
+    axes.axhspan(low, high, color=panel.GREY, alpha=0.12, linewidth=0)
+    return axes.axhline(level, color="#666666", linestyle=(0, (5, 3)), linewidth=1.4, label="dense")
 
 
 def accuracy_axis(axes: Axes) -> None:

@@ -5,7 +5,17 @@ from secateurs.report.tickets.compared import Compared, Reach, compared, reach
 from secateurs.report.tickets.courses import Dilation, Speed, dilations, speeds
 from secateurs.report.tickets.findings import TicketFindings, find_tickets
 from secateurs.report.tickets.page import render_tickets, write_tickets_report
-from secateurs.report.tickets.rows import DENSE, Copies, Dilated, ReportedTicket, Role, Start, TicketRun, TicketStudy
+from secateurs.report.tickets.rows import (
+    DENSE,
+    Copies,
+    Dilated,
+    ReportedTicket,
+    Role,
+    Start,
+    Terms,
+    TicketRun,
+    TicketStudy,
+)
 from secateurs.report.tickets.sentences import summary
 from secateurs.report.tickets.tables import TABLES, tables
 from secateurs.report.tickets.terminal import show_tickets
@@ -23,6 +33,7 @@ __all__ = [
     "Role",
     "Speed",
     "Start",
+    "Terms",
     "TicketFindings",
     "TicketRun",
     "TicketStudy",

@@ -53,9 +53,10 @@ def near_dense(findings: TicketFindings) -> Iterator[Panel]:
 def at_best_moment(findings: TicketFindings) -> Iterator[Panel]:
     """IMP at its best rewinding moment beside k = 0 and the baselines, where there are several (P2 figure 4-13)."""
     imp = findings.imp
-    if imp is None or len(findings.moments) < 2 or not _results(findings.best(imp)):
+    moments = findings.moments_of(imp) if imp is not None else ()
+    if imp is None or len(moments) < 2 or not _results(findings.best(imp)):
         return
-    look, first = looks_of(findings.study), findings.moments[0]
+    look, first = looks_of(findings.study), moments[0]
     lines = {f"{imp}, best k": (findings.best(imp), BEST)}
     for name in (imp, findings.one_of(*RANDOM), findings.one_of("redrawn")):
         if name is not None and _results(findings.line(name, first[0])):
@@ -136,8 +137,8 @@ def _draw(findings: TicketFindings, lines: Lines, part: str, axes: Axes, *, clos
             values = [tuple(cell.accuracies(part).values()) for cell in known]
             handles.append(shared.line(axes, x, values, look, name, kind))
             densities.update(x)
-    if marked and findings.reach is not None:
-        handles.append(_mark(axes, findings.reach))
+    if marked and findings.most_extreme is not None:
+        handles.append(_mark(axes, findings.most_extreme))
     shared.remaining_axis(axes, sorted(densities, reverse=True))
     axes.set_ylabel(f"{part} accuracy (%)")
     sheet.rules(axes)
@@ -148,10 +149,10 @@ def _draw(findings: TicketFindings, lines: Lines, part: str, axes: Axes, *, clos
     return handles
 
 
-def _mark(axes: Axes, reach: Cell) -> Line2D:
+def _mark(axes: Axes, cell: Cell) -> Line2D:
     style: dict[str, Any] = {"color": "#444444", "linestyle": (0, (1, 1.5)), "linewidth": 1.4}
-    axes.axvline(reach.density, zorder=0.5, **style)
-    return Line2D([], [], label=sheet.label(f"most extreme match, {words.remaining(reach.density)} %"), **style)
+    axes.axvline(cell.density, zorder=0.5, **style)
+    return Line2D([], [], label=sheet.label(f"most extreme match, {words.remaining(cell.density)} %"), **style)
 
 
 def caption(findings: TicketFindings) -> str:
@@ -171,7 +172,8 @@ def close_caption(findings: TicketFindings) -> str:
 def best_caption(findings: TicketFindings) -> str:
     """What the panel of the best moment shows."""
     return (
-        f"IMP at the moment with the highest mean test accuracy, chosen at each level among "
-        f"{len(findings.moments)}, beside the earliest one and the baselines there. {words.bands(findings.study)} "
+        f"{findings.imp} at the moment with the highest mean test accuracy beyond dense of the same seeds, chosen at "
+        f"each level among {len(findings.moments_of(findings.imp or ''))}, beside the earliest one and the baselines "
+        f"there. {words.bands(findings.study)} "
         "The best of several on test data is a little too good; it serves to choose a level to look at, as in P2."
     )

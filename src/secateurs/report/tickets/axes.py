@@ -45,8 +45,7 @@ def level_line(axes: Axes, values: Sequence[float], kind: Band, *, scale: float 
     if not values:
         return []
     mean, low, high = band([scale * each for each in values], kind)
-    axes.axhspan(low, high, color="#333333", alpha=0.12, linewidth=0)
-    return [axes.axhline(mean, color="#666666", linestyle=(0, (5, 3)), linewidth=1.4, label="dense")]
+    return [sheet.level_line(axes, mean, low, high)]
 
 
 def remaining_axis(axes: Axes, densities: Sequence[float]) -> None:

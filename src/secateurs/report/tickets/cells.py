@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from secateurs.core.matching import is_matching
 from secateurs.report.curves import Spread
-from secateurs.report.regret import bootstrap_interval
+from secateurs.report.student import t_interval
 from secateurs.report.tickets.rows import Band, TicketRun
 
 Interval = tuple[float, float] | None
@@ -18,7 +18,8 @@ Interval = tuple[float, float] | None
 class Cell:
     """A ticket at one level and rewinding moment. Accuracies are fractions.
 
-    ``reference`` is the dense networks' test accuracy by seed, ``within`` how much less still matches.
+    ``reference`` is the dense networks' test accuracy by seed, ``within`` how much less still matches. ``judged``:
+    whether there is anything to match; not where the dense networks are at chance.
     """
 
     ticket: str
@@ -29,6 +30,7 @@ class Cell:
     runs: tuple[TicketRun, ...]
     reference: Mapping[int, float] = field(default_factory=dict)
     within: float = 0.002
+    judged: bool = True
 
     def accuracies(self, part: str = "test") -> dict[int, float]:
         """Accuracy at the end by seed, of those that have one."""
@@ -62,12 +64,17 @@ class Cell:
 
     @property
     def interval(self) -> Interval:
-        """Their 95 % bootstrap interval; None of fewer than two seeds."""
-        return bootstrap_interval(self.differences)
+        """Their 95 % interval by Student's t; None of fewer than two seeds."""
+        return t_interval(self.differences)
 
     @property
     def matching(self) -> bool | None:
-        """Whether the mean over seeds matches that of dense; never where a run diverged, None without a result."""
+        """Whether the mean over seeds matches that of dense over the same seeds; never where a run diverged.
+
+        None without a result, and where nothing is judged.
+        """
+        if not self.judged:
+            return None
         if self.diverged:
             return False
         own = self.accuracies()
@@ -89,7 +96,7 @@ def paired(first: Cell, second: Cell) -> tuple[Spread, Interval] | None:
     one, other = first.accuracies(), second.accuracies()
     differences = [one[seed] - other[seed] for seed in one if seed in other]
     spread = Spread.of(differences)
-    return None if spread is None else (spread, bootstrap_interval(differences))
+    return None if spread is None else (spread, t_interval(differences))
 
 
 def band(values: Sequence[float], kind: Band) -> tuple[float, float, float]:

@@ -34,17 +34,17 @@ class Compared:
 
 
 def compared(findings: TicketFindings) -> Iterator[Compared]:
-    """IMP against each other ticket, wherever both have a result on the same seeds; highest density first.
+    """IMP against each other ticket, wherever both have a result on the same seeds; earliest moment first.
 
     A ticket that has no rewinding moment (LRR) stands beside IMP at each of them.
     """
     imp = findings.imp
-    if imp is None:
+    if imp is None or findings.at_chance:
         return
     for other in findings.tickets:
         if other == imp:
             continue
-        for rewind, step in findings.moments:
+        for rewind, step in findings.moments_of(imp, other):
             for own in findings.line(imp, rewind):
                 second = findings.cell(other, own.level, rewind)
                 found = None if second is None else paired(own, second)
@@ -56,7 +56,9 @@ def compared(findings: TicketFindings) -> Iterator[Compared]:
 class Reach:
     """How far a ticket matches: ``down_to`` is the lowest density that matches together with every higher one.
 
-    ``again``: densities below it that match all the same. ``open``: what comes next has no result yet.
+    ``again``: densities below it that match all the same. ``open``: what comes next has no result yet. ``tried``: at
+    how many levels it was, or is to be, trained. ``seeds``: on how few seeds a level has a result: of those that
+    match, or of all where none does.
     """
 
     ticket: str
@@ -65,6 +67,8 @@ class Reach:
     down_to: float | None
     again: tuple[float, ...]
     open: bool
+    tried: tuple[float, ...]
+    seeds: int
 
 
 def reach(cells: Sequence[Cell]) -> Reach:
@@ -78,5 +82,8 @@ def reach(cells: Sequence[Cell]) -> Reach:
         down_to = cell.density
     again = tuple(cell.density for cell in pruned[stopped:] if cell.matching)
     unknown = stopped < len(pruned) and pruned[stopped].matching is None
+    backing = [cell for cell in pruned if cell.matching] or [cell for cell in pruned if cell.accuracies()]
+    seeds = min((len(cell.accuracies()) for cell in backing), default=0)
+    tried = tuple(cell.density for cell in pruned)
     one = cells[0]
-    return Reach(one.ticket, one.rewind, one.step, down_to, again, unknown)
+    return Reach(one.ticket, one.rewind, one.step, down_to, again, unknown, tried, seeds)

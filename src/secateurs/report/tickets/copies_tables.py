@@ -47,8 +47,9 @@ def _pair(row: Mapping[str, object]) -> Row:
 def _interpolation(findings: TicketFindings) -> Iterator[Row]:
     for each in findings.copies:
         for row in each.rows:
+            pair = {**_place(each), **_pair(row)}
             for alpha, error, loss in zip(row["alphas"], row["errors"], row["losses"], strict=True):
-                yield {**_place(each), **_pair(row), "alpha": alpha, "error": error, "loss": loss}
+                yield {**pair, "alpha": alpha, "error": error, "loss": loss}
 
 
 def _instability(findings: TicketFindings) -> Iterator[Row]:
@@ -70,13 +71,24 @@ def _stability(findings: TicketFindings) -> Iterator[Row]:
             "setting": findings.setting,
             **{"ticket": onset.network.ticket, "level": onset.network.level, "density": onset.network.density},
             **{"seeds": len({*train, *test, *matching}), "moments": len(onset.tried)},
-            "stable_train_seeds": sum(step is not None for step in train.values()),
-            "stable_train_median_step": onset.stable_median("train"),
-            "stable_test_seeds": sum(step is not None for step in test.values()),
-            "stable_test_median_step": onset.stable_median("test"),
-            "matching_seeds": sum(step is not None for step in matching.values()),
-            "matching_median_step": onset.matching_median,
+            **_seeds("stable_train", train, onset.stable_median("train")),
+            **_seeds("stable_test", test, onset.stable_median("test")),
+            **_seeds("matching", matching, onset.matching_median),
         }
+
+
+_SEEDS = ("judged", "seeds", "median_step")
+
+
+def _seeds(name: str, by: Mapping[int, int | None], median: float | None) -> Row:
+    """Of how many seeds something is known, how many get there, and their median; ``"never"``: most do not.
+
+    Where it is known of none the last two are empty.
+    """
+    counts = (
+        (sum(step is not None for step in by.values()), "never" if median is None else median) if by else (None,) * 2
+    )
+    return dict(zip((f"{name}_{each}" for each in _SEEDS), (len(by), *counts), strict=True))
 
 
 TABLES: Mapping[str, Table] = {
@@ -86,8 +98,8 @@ TABLES: Mapping[str, Table] = {
     "instability": Table((*_NETWORK, "step", "after", "part", "pairs", *of("instability")), _instability),
     "stability": Table(
         (
-            *(*_NETWORK, "seeds", "moments", "stable_train_seeds", "stable_train_median_step"),
-            *("stable_test_seeds", "stable_test_median_step", "matching_seeds", "matching_median_step"),
+            *(*_NETWORK, "seeds", "moments"),
+            *(f"{name}_{each}" for name in ("stable_train", "stable_test", "matching") for each in _SEEDS),
         ),
         _stability,
     ),

@@ -25,10 +25,13 @@ class Course:
 
 
 def course(cell: Cell, name: str) -> Course | None:
-    """The course of ``name`` (``"test_accuracy"``), of the runs that did not diverge; None: nobody looked."""
+    """The course of ``name`` (``"test_accuracy"``), of the runs that went to the end; None: nobody looked.
+
+    Runs that diverged, or are not done, would have the seeds change along the way.
+    """
     at: dict[int, list[float]] = {}
     for run in cell.runs:
-        for row in run.rows if run.diverged is None else ():
+        for row in run.rows if run.diverged is None and not run.missing else ():
             value = number(row, name)
             if value is not None:
                 at.setdefault(int(row["steps"]), []).append(value)
@@ -78,8 +81,8 @@ class Speed:
 
 
 def speeds(findings: TicketFindings) -> tuple[Speed, ...]:
-    """The speed of dense and of every cell that begins at the earliest moment, or has no rewinding moment."""
-    cells = [cell for name in (DENSE, *findings.tickets) for cell in findings.line(name, findings.first)]
+    """The speed of dense and of every cell that begins at its ticket's earliest moment, or has no rewinding moment."""
+    cells = [cell for name in (DENSE, *findings.tickets) for cell in findings.line(name, findings.first_of(name))]
     found = ((cell, {run.seed: stop for run in cell.runs if (stop := stop_of(run)) is not None}) for cell in cells)
     return tuple(Speed(cell, stops) for cell, stops in found if stops)
 
@@ -88,8 +91,8 @@ def speeds(findings: TicketFindings) -> tuple[Speed, ...]:
 class Dilation:
     """The least dilation delta* of a ticket at a level, by seed; None: it matches at no factor that was tried.
 
-    It is judged against the dense network of the same seed, trained as the recipe says. Seeds without a result at
-    every factor are left out.
+    It is chosen on test accuracy, seed by seed, against the dense network of the same seed, trained as the recipe
+    says. Seeds without a result at every factor are left out.
     """
 
     ticket: str
@@ -115,7 +118,9 @@ class Dilation:
 
 
 def dilations(findings: TicketFindings) -> tuple[Dilation, ...]:
-    """Delta* of dense and of each ticket at each level, in the order of the report."""
+    """Delta* of dense and of each ticket at each level, in order; nothing where dense is at chance."""
+    if findings.at_chance:
+        return ()
     by: dict[tuple[str, int], list[Dilated]] = {}
     for each in findings.dilated:
         by.setdefault((each.ticket, each.level), []).append(each)

@@ -91,8 +91,9 @@ def _alt(findings: TicketFindings, title: str, lines: Mapping[str, Mapping[int, 
 
 def caption(findings: TicketFindings) -> str:
     """What the panels show."""
+    networks = compared(findings)
     return (
         "Distances of two copies at the end of training against the step k at which they were made: of their weights "
         "(those that remain), of their classifications, and of the vectors of their losses by example "
-        f"({over(findings, compared(findings))}).{few(findings)}"
+        f"({over(findings, networks)}).{few(networks)}"
     )

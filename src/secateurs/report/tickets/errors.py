@@ -8,37 +8,47 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from secateurs.report import panel
-from secateurs.report.methods.sheet import Panel, rules
+from secateurs.report.methods.sheet import Panel, label, rules
 from secateurs.report.tickets import words
 from secateurs.report.tickets.axes import level_line
 from secateurs.report.tickets.cells import Cell, band
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.looks import looks_of
 from secateurs.report.tickets.pairs import PARTS, Moments, Network, Sample, compared, errors_at_end
-from secateurs.report.tickets.pairs_words import edges, titled, told
+from secateurs.report.tickets.pairs_words import MANY, edges, few, titled, told
 from secateurs.report.tickets.rewind_axis import BAND, Pen, RewindAxis, axis_of
+from secateurs.report.tickets.stability import has_lost
 
 Lines = dict[str, dict[int, Sample]]
 """By ticket, the errors of its networks at each k."""
 
 
 def panels(findings: TicketFindings) -> Iterator[Panel]:
-    """A panel for each density and part of the data at which two moments or more were tried."""
-    steps = sorted({cell.step for cell in findings.cells if cell.level > 0 and cell.step is not None and cell.spread()})
-    axis = axis_of(findings, steps)
-    for density in findings.densities if len(steps) > 1 else ():
+    """A panel for each density (of many: some) at which two moments or more were tried, and each part of the data."""
+    levels = {network.density: steps for network, steps in _tried(findings).items() if len(steps) > 1}
+    axis = axis_of(findings, sorted({step for steps in _tried(findings).values() for step in steps}))
+    networks = compared(findings, "continue")
+    for density in words.spread_out(sorted(levels, reverse=True), MANY):
         for part in PARTS:
-            lines = lines_of(findings, density, part)
+            lines = lines_of(findings, networks, density, part)
             if any(len(points) > 1 for points in lines.values()):
                 title = titled(words.left(density), f"{part} data")
                 drawn = partial(_draw, findings, lines, density, part, axis)
                 yield Panel(title, _alt(findings, title, lines, part), drawn)
 
 
-def lines_of(findings: TicketFindings, density: float, part: str) -> Lines:
-    """The errors (fractions) of each ticket that has a rewinding moment."""
-    found, networks = Lines(), compared(findings, "continue")
+def _tried(findings: TicketFindings) -> dict[Network, set[int]]:
+    """Of each pruned network the moments at which it has a result."""
+    found: dict[Network, set[int]] = {}
+    for cell in findings.cells:
+        if cell.level > 0 and cell.step is not None and cell.accuracies():
+            found.setdefault(Network(cell.ticket, cell.level, cell.density), set()).add(cell.step)
+    return found
+
+
+def lines_of(findings: TicketFindings, networks: Mapping[Network, Moments], density: float, part: str) -> Lines:
+    """The errors (fractions) of each ticket that has a rewinding moment, given the copies that trained on."""
+    found = Lines()
     for cell in findings.cells:
         if cell.level > 0 and cell.density == density and cell.step is not None:
             values = errors_of(networks, cell, part)
@@ -75,7 +85,7 @@ def _draw(
         if cell.level > 0 and cell.density == density and cell.step is None:
             values = errors_of({}, cell, part)
             if values is not None:
-                drawn = look[cell.ticket].line(panel.plain(f"{cell.ticket} (no k)"), marker=False)
+                drawn = look[cell.ticket].line(label(f"{cell.ticket} (no k)"), marker=False)
                 middle, low, high = (100 * each for each in band(values.values, findings.study.band))
                 axes.axhspan(low, high, color=look[cell.ticket].colour, alpha=BAND, linewidth=0)
                 handles.append(axes.axhline(middle, **(drawn | {"linestyle": (0, (1, 1))})))
@@ -96,7 +106,9 @@ def caption(findings: TicketFindings) -> str:
     """What the panels show."""
     copies = any(copies.rows for copies in findings.copies)
     of = "all copies of all seeds" if copies else "all seeds"
+    of += " that did not diverge" if findings.diverged or any(has_lost(each) for each in findings.copies) else ""
+    several = [network for network, steps in _tried(findings).items() if len(steps) > 1]
     return (
         "Error at the end of training against the rewinding moment k, at which the subnetworks were created "
-        f"(mean over {of}, band: {edges(findings)}). Dashed, grey: the dense networks."
+        f"(mean over {of}, band: {edges(findings)}). Dashed, grey: the dense networks.{few(several, MANY)}"
     )

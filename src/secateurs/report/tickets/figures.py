@@ -2,7 +2,7 @@
 
 A figure is one entry of :data:`FIGURES`. Its module draws with matplotlib, so it is imported from here only, and this
 module only where something is drawn. Sentences, tables and CSV files that go with a figure stand in modules without
-matplotlib; they are listed in ``sentences.MORE``, ``grids.MORE`` and ``tables.MORE``.
+matplotlib.
 """
 
 from __future__ import annotations

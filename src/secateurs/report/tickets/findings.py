@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from secateurs.core.matching import sparsity_range
+from secateurs.core.matching import SparsityRange, sparsity_range
 from secateurs.report.chance import hardly_better
 from secateurs.report.curves import Spread
 from secateurs.report.rows import DenseRun
@@ -26,6 +27,8 @@ RANDOM: tuple[Role, ...] = ("random", "shuffled")
 class TicketFindings:
     """What one setting shows. ``cells`` are in the order of tickets, moments and levels; dense ones first.
 
+    ``study`` is on the setting's own terms. ``at_chance``: whether the dense networks are hardly better than guessing;
+    then nothing is judged. False where that is not known.
     ``diverged`` and ``missing`` name runs that take no part in any mean.
     """
 
@@ -35,6 +38,7 @@ class TicketFindings:
     cells: tuple[Cell, ...]
     diverged: tuple[str, ...]
     missing: tuple[str, ...]
+    at_chance: bool
     dense_runs: tuple[DenseRun, ...]
     copies: tuple[Copies, ...]
     throughout: tuple[Copies, ...]
@@ -64,6 +68,16 @@ class TicketFindings:
         known = [(rewind, step) for rewind, step in found if rewind is not None and step is not None]
         return tuple(sorted(known, key=lambda each: each[1]))
 
+    def moments_of(self, *tickets: str) -> tuple[tuple[str, int], ...]:
+        """The moments that all of these tickets were rewound to, earliest first; tickets that have none stand aside."""
+        own = [{cell.rewind for cell in self.cells if cell.ticket == name} - {None} for name in tickets]
+        known = [each for each in own if each]
+        return tuple(each for each in self.moments if known and all(each[0] in some for some in known))
+
+    def first_of(self, *tickets: str) -> str | None:
+        """The earliest moment that all of these tickets were rewound to; None where there is none."""
+        return next((rewind for rewind, _ in self.moments_of(*tickets)), None)
+
     @property
     def first(self) -> str | None:
         """The earliest rewinding moment; None where no ticket has one."""
@@ -73,6 +87,12 @@ class TicketFindings:
     def at_start(self) -> str | None:
         """The rewinding moment k = 0; None where it was not tried."""
         return self.moments[0][0] if self.moments and self.moments[0][1] == 0 else None
+
+    @property
+    def fewest(self) -> int:
+        """The least number of seeds that a pruned network with any result has one on."""
+        counts = (len(cell.accuracies()) for cell in self.cells if cell.level > 0 and not cell.diverged)
+        return min((count for count in counts if count), default=len(self.seeds))
 
     @property
     def densities(self) -> tuple[float, ...]:
@@ -101,17 +121,16 @@ class TicketFindings:
         return next((cell for cell in self.line(ticket, rewind) if cell.level == level), None)
 
     def best(self, ticket: str) -> tuple[Cell, ...]:
-        """At each level the cell whose mean test accuracy is highest over the rewinding moments (P2 figure 4-13).
+        """At each level the best cell over the rewinding moments (P2 figure 4-13), by the mean difference to dense.
 
-        Of equal ones the earliest moment's; cells with a diverged run take no part where there is another one.
+        Dense is that of the same seeds, and only moments compete that have a result on as many seeds as any other.
+        Of equal ones the earliest; cells with a diverged run take no part where there is another one.
         """
-        found: dict[float, list[tuple[bool, float, int, Cell]]] = {}
+        found: dict[float, list[Cell]] = {}
         for cell in self.cells:
-            spread = cell.spread()
-            if cell.ticket == ticket and spread is not None:
-                order = (not cell.diverged, spread.mean, -(cell.step or 0), cell)
-                found.setdefault(cell.density, []).append(order)
-        return tuple(max(found[density], key=lambda each: each[:3])[3] for density in sorted(found, reverse=True))
+            if cell.ticket == ticket and cell.differences:
+                found.setdefault(cell.density, []).append(cell)
+        return tuple(_best(found[density]) for density in sorted(found, reverse=True))
 
     @property
     def imp(self) -> str | None:
@@ -124,38 +143,41 @@ class TicketFindings:
         return next((name for role in roles for name in self.study.of_role(role) if name in there), None)
 
     @property
-    def reach(self) -> Cell | None:
-        """The most extreme level at which IMP, rewound to the best moment, matches (P2 table 4.1); None: at none.
+    def most_extreme(self) -> Cell | None:
+        """The lowest level at which IMP matches from any moment, at the best such moment (P2 table 4.1); None: none.
 
-        The moment is chosen by test accuracy, as in P2: good for choosing a level to look at, too kind for a result.
+        Moment and level are chosen by test accuracy, as in P2: good for choosing a level to look at, too kind for a
+        result.
         """
-        matching = [cell for cell in (self.best(self.imp) if self.imp is not None else ()) if cell.matching]
-        return matching[-1] if matching else None
+        cells = [cell for cell in self.cells if cell.ticket == self.imp and cell.level > 0 and cell.matching]
+        least = min((cell.density for cell in cells), default=None)
+        return None if least is None else _best([cell for cell in cells if cell.density == least])
+
+    def matches(self, ticket: str) -> dict[float, bool]:
+        """Whether a ticket matches from any of its moments, by density; left out where that is not known yet."""
+        found: dict[float, list[bool | None]] = {}
+        for cell in self.cells:
+            if cell.ticket == ticket and cell.level > 0:
+                found.setdefault(cell.density, []).append(cell.matching)
+        return {density: any(own) for density, own in found.items() if any(own) or None not in own}
 
     @property
-    def ranges(self) -> tuple[tuple[float, str], ...]:
-        """Each density's sparsity range (P2 section 4.2.3): I, II or III; none without random pruning or IMP.
+    def ranges(self) -> tuple[tuple[float, SparsityRange], ...]:
+        """Each density's sparsity range (P2 section 4.2.5): I, II or III; none without random pruning or IMP.
 
-        A pruned network counts as matching where it does so at any rewinding moment that was tried.
+        A pruned network counts as matching where it does so from any rewinding moment that was tried.
         """
         random = self.one_of(*RANDOM)
-        if self.imp is None or random is None or self.at_chance:
+        if self.imp is None or random is None:
             return ()
-        of_imp = {cell.density: cell.matching for cell in self.best(self.imp)}
-        of_random = {cell.density: cell.matching for cell in self.best(random)}
-        both = [each for each in of_imp if of_imp[each] is not None and of_random.get(each) is not None]
-        return tuple((each, sparsity_range(bool(of_random[each]), bool(of_imp[each]))) for each in both)
+        of_imp, of_random = self.matches(self.imp), self.matches(random)
+        both = sorted(set(of_imp) & set(of_random), reverse=True)
+        return tuple((each, sparsity_range(of_random[each], of_imp[each])) for each in both)
 
     @property
     def has_results(self) -> bool:
         """Whether any pruned network was trained to an end."""
         return any(cell.level > 0 and cell.spread() is not None for cell in self.cells)
-
-    @property
-    def at_chance(self) -> bool:
-        """Whether the dense networks are hardly better than guessing; False where that is not known."""
-        chance, dense = self.study.chance.get(self.setting), self.dense()
-        return chance is not None and dense is not None and hardly_better(dense.mean, chance)
 
 
 def find_tickets(study: TicketStudy) -> tuple[TicketFindings, ...]:
@@ -163,21 +185,33 @@ def find_tickets(study: TicketStudy) -> tuple[TicketFindings, ...]:
     return tuple(_findings(study, setting) for setting in study.settings)
 
 
+def _best(cells: Sequence[Cell]) -> Cell:
+    """The one with the highest mean difference to dense, among those with a result on as many seeds as any."""
+
+    def order(cell: Cell) -> tuple[int, bool, float, int]:
+        return len(cell.differences), not cell.diverged, statistics.fmean(cell.differences), -(cell.step or 0)
+
+    return max(cells, key=order)
+
+
 def _reference(dense: Sequence[DenseRun]) -> dict[int, float]:
     found = ((run.seed, run.accuracy("test")) for run in dense)
     return {seed: accuracy for seed, accuracy in found if accuracy is not None}
 
 
-def _findings(study: TicketStudy, setting: str) -> TicketFindings:
+def _findings(whole: TicketStudy, setting: str) -> TicketFindings:
+    study = whole.at(setting)
     dense = tuple(sorted((run for run in study.dense if run.setting == setting), key=lambda run: run.seed))
     runs = [run for run in study.runs if run.setting == setting]
+    at_chance = _at_chance(study.chance.get(setting), _reference(dense))
     return TicketFindings(
         study=study,
         setting=setting,
         seeds=tuple(sorted({*(run.seed for run in dense), *(run.seed for run in runs)})),
-        cells=tuple(_cells(study, runs, _reference(dense))),
+        cells=tuple(_cells(study, runs, _reference(dense), judged=not at_chance)),
         diverged=tuple(dict.fromkeys(_diverged(runs))),
         missing=tuple(dict.fromkeys(_named(run) for run in runs if run.missing)),
+        at_chance=at_chance,
         dense_runs=dense,
         copies=tuple(each for each in study.copies if each.setting == setting),
         throughout=tuple(each for each in study.throughout if each.setting == setting),
@@ -186,7 +220,13 @@ def _findings(study: TicketStudy, setting: str) -> TicketFindings:
     )
 
 
-def _cells(study: TicketStudy, runs: Sequence[TicketRun], reference: dict[int, float]) -> Iterator[Cell]:
+def _at_chance(chance: float | None, dense: Mapping[int, float]) -> bool:
+    return chance is not None and bool(dense) and hardly_better(statistics.fmean(dense.values()), chance)
+
+
+def _cells(
+    study: TicketStudy, runs: Sequence[TicketRun], reference: Mapping[int, float], *, judged: bool
+) -> Iterator[Cell]:
     names = {name: place for place, name in enumerate([DENSE, *study.tickets])}
     by: dict[tuple[int, int, int, str | None], list[TicketRun]] = {}
     for run in runs:
@@ -196,13 +236,14 @@ def _cells(study: TicketStudy, runs: Sequence[TicketRun], reference: dict[int, f
         one = own[0]
         seeds = tuple(sorted(own, key=lambda run: run.seed))
         place_of = (one.ticket, one.level, one.density, one.rewind, one.step)
-        yield Cell(*place_of, seeds, reference, study.matching_within)
+        yield Cell(*place_of, seeds, reference, study.matching_within, judged)
 
 
 def _diverged(runs: Sequence[TicketRun]) -> Iterator[str]:
     for run in runs:
         if run.diverged is not None:
-            yield f"{_named(run)}, after {moment_name(run.diverged)}"
+            before = " not trained, as what it begins with diverged" if run.untrained and run.level else ""
+            yield f"{_named(run)},{before} after {moment_name(run.diverged)}"
 
 
 def _named(run: TicketRun) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from secateurs.report.curves import Spread
 from secateurs.report.tickets import stability_grids, words
@@ -10,18 +10,14 @@ from secateurs.report.tickets.cells import Cell
 from secateurs.report.tickets.findings import RANDOM, TicketFindings
 from secateurs.report.tickets.grid import Grid, Line
 from secateurs.report.tickets.rows import DENSE
-from secateurs.report.words import NOTHING, plain_percent
-
-MORE: tuple[Callable[[TicketFindings], Iterable[Grid]], ...] = (stability_grids.grids,)
-"""Tables of chapter 4 for one setting, after its accuracies."""
+from secateurs.report.words import NOTHING, listed, plain_percent
 
 
 def grids(findings: TicketFindings) -> Iterator[Grid]:
     """The tables of one setting."""
     if any(cell.spread() is not None for cell in findings.cells):
         yield _accuracies(findings)
-    for more in MORE:
-        yield from more(findings)
+    yield from stability_grids.grids(findings)
 
 
 def overall(found: Sequence[TicketFindings]) -> Iterator[Grid]:
@@ -29,46 +25,61 @@ def overall(found: Sequence[TicketFindings]) -> Iterator[Grid]:
     judged = [each for each in found if each.imp is not None and each.dense() is not None and each.has_results]
     if judged:
         yield _extremes(judged)
-    at_start = [each for each in judged if each.at_start is not None and each.reach is not None]
-    if at_start:
-        yield _from_start(at_start)
+    lines = [line for each in judged for line in _from_start(each)]
+    if lines:
+        yield _starts(lines)
     yield from _beside_others(found)
 
 
 def _extremes(found: Sequence[TicketFindings]) -> Grid:
     lines = []
     for each in found:
-        reach = None if each.at_chance else each.reach
+        reach = each.most_extreme
         where = NOTHING if reach is None else words.remaining(reach.density)
         moment = NOTHING if reach is None or reach.step is None else f"{reach.step:,}"
         lines.append(Line(each.setting, (f"{each.steps:,}", plain_percent(each.dense()), where, moment, _test(reach))))
     columns = ("Setting", "Steps", "Dense, test, %", "Weights remaining, %", "k, steps", "Test there, %")
-    within = words.within(found[0].study.matching_within)
     note = (
-        f"The fewest weights at which IMP, rewound to any moment, is in the mean {within}. Moment and level "
-        "are chosen by test accuracy, as in P2: good for choosing a level to look at, too kind for a result."
+        f"The fewest weights at which IMP, rewound to any moment, is in the mean over seeds {_within(found)}. Moment "
+        "and level are chosen by test accuracy, as in P2: good for choosing a level to look at, too kind for a result."
     )
     return Grid("extremes", "The most extreme matching level", columns, (("", tuple(lines)),), note)
 
 
-def _from_start(found: Sequence[TicketFindings]) -> Grid:
-    lines = []
+def _within(found: Sequence[TicketFindings]) -> str:
+    """What matching is, and where, if settings differ in it."""
+    by: dict[float, list[str]] = {}
     for each in found:
-        level = each.reach.level if each.reach is not None else 0
-        at = {name: each.cell(name, level, each.at_start) for name in each.tickets}
-        own = at[each.imp] if each.imp is not None else None
-        shown = [_test(at.get(name) if name is not None else None) for name in _beside(each)]
-        matches = NOTHING if own is None or own.matching is None else "yes" if own.matching else "no"
-        below = None if own is None else own.difference
-        drop = NOTHING if below is None else words.difference(Spread(-below.mean, below.sd, below.n))
-        remaining = words.remaining(each.reach.density) if each.reach is not None else NOTHING
-        lines.append(Line(each.setting, (remaining, plain_percent(each.dense()), *shown, drop, matches)))
+        by.setdefault(each.study.matching_within, []).append(each.setting)
+    told = [f"{words.within(points)} ({listed(settings)})" for points, settings in by.items()]
+    return words.within(next(iter(by))) if len(by) == 1 else ", or ".join(told)
+
+
+def _from_start(findings: TicketFindings) -> Iterator[Line]:
+    """IMP and its baselines with weights from k = 0, at the most extreme level; nothing without that moment."""
+    imp, extreme, start = findings.imp, findings.most_extreme, findings.at_start
+    own = findings.cell(imp, extreme.level, start) if imp is not None and extreme is not None and start else None
+    if own is None or extreme is None:
+        return
+    others = (findings.one_of(*RANDOM), findings.one_of("redrawn"))
+    beside = [None if name is None else findings.cell(name, extreme.level, start) for name in others]
+    below = own.difference
+    drop = NOTHING if below is None else words.difference(Spread(-below.mean, below.sd, below.n))
+    shown = (plain_percent(findings.dense()), *(_test(cell) for cell in (own, *beside)), drop, _matching(own))
+    yield Line(findings.setting, (words.remaining(extreme.density), *shown))
+
+
+def _starts(lines: Sequence[Line]) -> Grid:
     columns = ("Setting", "Weights remaining, %", "Dense, %", "IMP, %", "Random pruning, %", "Re-initialised, %")
     note = (
         "Test accuracy with weights from k = 0, at the level of the table above; Δ IMP: dense minus IMP in points, "
         "paired by seed."
     )
     return Grid("start", "Rewound to k = 0", (*columns, "Δ IMP", "Matching?"), (("", tuple(lines)),), note, text=1)
+
+
+def _matching(cell: Cell) -> str:
+    return NOTHING if cell.level == 0 or cell.matching is None else "yes" if cell.matching else "no"
 
 
 def _beside_others(found: Sequence[TicketFindings]) -> Iterator[Grid]:
@@ -79,7 +90,7 @@ def _beside_others(found: Sequence[TicketFindings]) -> Iterator[Grid]:
             ticket, left, here = other.ticket or DENSE, NOTHING, plain_percent(each.dense())
             if other.ticket is not None and other.density is not None:
                 left = words.remaining(other.density)
-                line = each.line(other.ticket, other.rewind or each.first)
+                line = each.line(other.ticket, other.rewind or each.first_of(other.ticket))
                 # Densities of levels are products of rates: papers print three digits of them.
                 cells = [cell for cell in line if abs(cell.density / other.density - 1) < 0.01]
                 here = _test(cells[0] if cells else None)
@@ -92,37 +103,33 @@ def _beside_others(found: Sequence[TicketFindings]) -> Iterator[Grid]:
         yield Grid("reported", "Beside what others report", columns, lines, note)
 
 
-def _beside(findings: TicketFindings) -> tuple[str | None, str | None, str | None]:
-    return findings.imp, findings.one_of(*RANDOM), findings.one_of("redrawn")
-
-
 def _accuracies(findings: TicketFindings) -> Grid:
     several_k = len(findings.moments) > 1
     head = ("k, steps",) if several_k else ()
     columns = ("Weights remaining, %", *head, "Test, %", "Train, %", "Minus dense, points", "Matching", "Seeds")
     whole = [cell for cell in findings.cells if cell.ticket == DENSE][:1]  # it is that of every moment
     parts = {DENSE: whole, **{name: [c for c in findings.cells if c.ticket == name] for name in findings.tickets}}
-    lines = tuple((name, tuple(_lines(findings, own, several_k))) for name, own in parts.items() if own)
-    several = "; differences are paired by seed, with their 95 % bootstrap intervals"
+    lines = tuple((name, tuple(_lines(own, several_k))) for name, own in parts.items() if own)
+    several = "; differences are paired by seed, with their 95 % intervals by Student's t"
     note = (
-        f"Mean over seeds{', ± standard deviation' + several if len(findings.seeds) > 1 else ''}. Matching: "
-        f"{words.within(findings.study.matching_within)}. Shaded: the fewest weights at which the ticket matches."
+        f"Mean over seeds{', ± standard deviation' + several if len(findings.seeds) > 1 else ''}. Matching: in "
+        f"the mean {words.within(findings.study.matching_within)} of the same seeds; a diverged run matches nothing. "
+        "Shaded: the fewest weights at which the ticket matches."
     )
     return Grid("accuracy", "Accuracy", columns, lines, note)
 
 
-def _lines(findings: TicketFindings, own: Sequence[Cell], several_k: bool) -> Iterator[Line]:
+def _lines(own: Sequence[Cell], several_k: bool) -> Iterator[Line]:
     """A ticket's cells, those of its most extreme matching level shaded."""
-    reached = [cell.density for cell in own if cell.level > 0 and cell.matching and not findings.at_chance]
+    reached = [cell.density for cell in own if cell.level > 0 and cell.matching]
     least = min(reached, default=None)
     for cell in own:
         moment = (NOTHING if cell.step is None else f"{cell.step:,}",) if several_k else ()
         test, train = plain_percent(cell.spread()), plain_percent(cell.spread("train"))
         below = NOTHING if cell.level == 0 else words.difference(cell.difference, cell.interval)
-        matches = NOTHING if cell.level == 0 or cell.matching is None else "yes" if cell.matching else "no"
         seeds = f"{len(cell.accuracies())}{f' ({words.lost(cell)})' if words.lost(cell) else ''}"
         marked = cell.density == least and bool(cell.matching)
-        yield Line(words.remaining(cell.density), (*moment, test, train, below, matches, seeds), marked)
+        yield Line(words.remaining(cell.density), (*moment, test, train, below, _matching(cell), seeds), marked)
 
 
 def _test(cell: Cell | None) -> str:

@@ -15,8 +15,8 @@ from secateurs.report.tickets.cells import band
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.looks import looks_of
 from secateurs.report.tickets.pairs import Moments, Network, Sample, compared, course, panels_of, parts_of, tried
-from secateurs.report.tickets.pairs_words import over, titled, told
-from secateurs.report.tickets.rewind_axis import Pen, RewindAxis, axis_of
+from secateurs.report.tickets.pairs_words import MANY, few, over, shown, titled, told
+from secateurs.report.tickets.rewind_axis import Pen, RewindAxis, axis_of, stable_line
 from secateurs.report.tickets.stability import ENOUGH
 
 Lines = dict[str, dict[int, Sample]]
@@ -29,11 +29,11 @@ WAY_NAMES = {"continue": "the steps left, T - k", "replay": "all T steps again"}
 
 
 def panels(findings: TicketFindings) -> Iterator[Panel]:
-    """A panel for each density and part of the data, with a line for each ticket and for the dense network."""
+    """A panel for each density (of many: some) and part of the data; lines are tickets, and the dense network."""
     networks = compared(findings)
     drawn = [
         (titled(title, f"{part} data"), _lines(networks, own, part))
-        for title, own in panels_of(networks)
+        for title, own in panels_of(shown(networks, MANY))
         for part in parts_of(networks)
     ]
     yield from _panels(findings, drawn, looks_of(findings.study), axis_of(findings, tried(networks)))
@@ -42,7 +42,7 @@ def panels(findings: TicketFindings) -> Iterator[Panel]:
 def both_ways(findings: TicketFindings) -> Iterator[Panel]:
     """Copies that trained on beside copies that did all steps again, of each network that has both."""
     left, again = compared(findings, "continue"), compared(findings, "replay")
-    both = [network for network in left if network in again]
+    both = shown([network for network in left if network in again], MANY)
     steps = sorted({*tried({n: left[n] for n in both}), *tried({n: again[n] for n in both})})
     drawn = [
         (
@@ -82,8 +82,7 @@ def _draw(
         pen.line(axes, points, looks[name], name, beside=(place, len(lines)))
         for place, (name, points) in enumerate(lines.items())
     ]
-    style = {"color": "#999999", "linestyle": (0, (1, 1.5)), "linewidth": 1.2, "label": "stable below this"}
-    handles.append(axes.axhline(100 * STABLE_BELOW, **style))  # type: ignore[arg-type]
+    handles.append(stable_line(axes))
     axis.across(axes)
     axes.set_ylabel("instability (points)")
     axes.set_ylim(-0.03 * top, 1.04 * top)
@@ -98,16 +97,19 @@ def _alt(findings: TicketFindings, title: str, lines: Lines) -> str:
 
 def caption(findings: TicketFindings) -> str:
     """What the panels of instability show."""
+    networks = compared(findings)
     return (
         f"Linear interpolation instability against the step k at which copies were made: the highest error on the "
-        f"straight way between two of them, less the mean of its ends ({over(findings, compared(findings))}). Below "
-        "2 points a network is called stable to the noise of SGD. The k that were tried are equally spaced."
+        f"straight way between two of them, less the mean of its ends ({over(findings, networks)}). Below 2 points a "
+        f"network is called stable to the noise of SGD. The k that were tried are equally spaced.{few(networks, MANY)}"
     )
 
 
 def both_ways_caption(findings: TicketFindings) -> str:
     """What the panels of the two ways to train on show."""
+    left, again = compared(findings, "continue"), compared(findings, "replay")
+    both = {network: again[network] for network in left if network in again}
     return (
         "Instability of copies that train the T - k steps left after k, and of copies that train T steps with the "
-        f"learning-rate schedule at step 0 again ({over(findings, compared(findings, 'replay'))})."
+        f"learning-rate schedule at step 0 again ({over(findings, both)}).{few(both, MANY)}"
     )

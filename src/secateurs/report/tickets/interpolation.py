@@ -13,7 +13,7 @@ from secateurs.report.methods.sheet import Panel, label, rules
 from secateurs.report.tickets import words
 from secateurs.report.tickets.cells import band
 from secateurs.report.tickets.findings import TicketFindings
-from secateurs.report.tickets.looks import PART_LOOKS, shades
+from secateurs.report.tickets.looks import BOUND, PART_LOOKS, shades, sparse
 from secateurs.report.tickets.pairs import PARTS, Moments, compared, parts_of, tried
 from secateurs.report.tickets.pairs_words import few, over, shown, titled
 from secateurs.report.tickets.rewind_axis import BAND
@@ -72,18 +72,18 @@ def _draw(
     findings: TicketFindings, lines: Mapping[str, Way], looks: Mapping[str, Look], top: float, axes: Axes
 ) -> list[Line2D]:
     handles = []
-    for name, way in lines.items():
+    for place, (name, way) in enumerate(lines.items()):
         means, low, high = zip(*(band(errors, findings.study.band) for errors in way.values()), strict=True)
-        style = looks[name].line(label(name), marker=False)
+        style = looks[name].line(label(name)) | {"markersize": 4.0, "markevery": sparse(len(way), place)}
         alphas = list(way)
         axes.fill_between(
             alphas, [100 * e for e in low], [100 * e for e in high], color=style["color"], alpha=BAND, lw=0
         )
-        handles += axes.plot(alphas, [100 * error for error in means], **style)
+        axes.plot(alphas, [100 * error for error in means], **style)
+        handles.append(looks[name].entry(label(name)))
     chance = findings.study.chance.get(findings.setting)
     if chance is not None and top > 100 * NEAR_CHANCE * (1 - chance):
-        guessing = {"color": "#999999", "linestyle": (0, (1, 1.5)), "linewidth": 1.2, "label": "guessing"}
-        handles.append(axes.axhline(100 * (1 - chance), **guessing))  # type: ignore[arg-type]
+        handles.append(axes.axhline(100 * (1 - chance), label="guessing", **BOUND))
         top = max(top, 103 * (1 - chance))
     axes.set_xlabel("alpha (weights of the first copy)")
     axes.set_ylabel("error (%)")
@@ -107,5 +107,7 @@ def caption(findings: TicketFindings) -> str:
     lines = "for each k" if len(tried(networks)) > 1 else f"for {words.k(tried(networks)[0])}"
     return (
         f"Error of the networks on the straight way between two copies that were trained from the same state at k with "
-        f"different noise of SGD, {lines}; the copies are at 0 and 1 ({over(findings, networks)}).{few(findings)}"
+        f"different noise of SGD, {lines}; the copies are at 0 and 1 ({over(findings, networks)}). "
+        "Pairs of one seed share copies: neither here nor below are they independent, and bands over pairs are no "
+        f"margins of error.{few(networks)}"
     )

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from secateurs.report import words as common
 from secateurs.report.page import Picture, Plate, Written, environment
-from secateurs.report.tickets import sentences, words
+from secateurs.report.tickets import sentences
 from secateurs.report.tickets.findings import TicketFindings, find_tickets
 from secateurs.report.tickets.grid import Grid
 from secateurs.report.tickets.grids import grids, overall
@@ -40,7 +39,7 @@ def render_tickets(study: TicketStudy, found: Sequence[TicketFindings] | None = 
     """The page as HTML text. Everything shown is escaped; the same study gives the same text."""
     found = find_tickets(study) if found is None else found
     made = environment()
-    made.globals.update(say=sentences, words=words, common=common)
+    made.globals.update(say=sentences)
     return made.get_template("tickets.html.j2").render(
         study=study,
         sections=[_Section(each, _figures(each), tuple(grids(each))) for each in found],

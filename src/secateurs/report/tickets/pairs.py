@@ -88,13 +88,14 @@ def by_network(findings: TicketFindings, copies: Iterable[Copies]) -> dict[Netwo
 
 
 def compared(findings: TicketFindings, after: After | None = None) -> dict[Network, Moments]:
-    """The networks whose copies were compared at the end, by what these did after k.
-
-    By default what most figures are of: copies that trained on, or did all steps again where none trained on.
-    """
-    ways = {each.after for each in findings.copies if each.rows}
-    wanted = after or ("replay" if ways == {"replay"} else "continue")
+    """The networks whose copies were compared at the end, by what these did after k: by default :func:`way`."""
+    wanted = after or way(findings)
     return by_network(findings, (each for each in findings.copies if each.after == wanted))
+
+
+def way(findings: TicketFindings) -> After:
+    """Of which copies most figures are: those that trained on, or did all steps again where none trained on."""
+    return "replay" if {each.after for each in findings.copies if each.rows} == {"replay"} else "continue"
 
 
 def tried(networks: Mapping[Network, Moments]) -> tuple[int, ...]:

@@ -6,29 +6,32 @@ from collections.abc import Iterable, Mapping
 
 from secateurs.report.tickets import words
 from secateurs.report.tickets.findings import TicketFindings
-from secateurs.report.tickets.pairs import PARTS, Moments, Network, Sample, compared
+from secateurs.report.tickets.pairs import PARTS, Moments, Network, Sample
 from secateurs.report.words import plural
 
-LEVELS = 4
-"""So many levels at most are in figures that have a panel for each network."""
+LEVELS, MANY = 4, 8
+"""So many levels at most are in figures with a panel for each network, and in those with one for each density."""
 
 
 def counted(networks: Mapping[Network, Moments]) -> str:
-    """Over what the means are, as in a caption.
+    """Over what the means are, as in a caption: of all networks, k and parts, or of most.
 
     >>> from secateurs.report.tickets.rows import Copies
     >>> row = {"part": "test", "instability": 0.1}
     >>> copies = tuple(Copies("net", "IMP", 1, 0.8, "0ep", 0, seed, rows=[row, row, row]) for seed in (0, 1, 2))
     >>> counted({Network("IMP", 1, 0.8): {0: copies}})
     '9 pairs of copies of 3 seeds'
+    >>> counted({Network("IMP", 1, 0.8): {0: copies, 50: copies[:2]}})
+    'up to 9 pairs of copies of 3 seeds'
     """
-    most, of = 0, 0
-    for moments in networks.values():
-        for own in moments.values():
-            rows = [len(each.rows_of(part)) for part in PARTS for each in own]
-            pairs = max(sum(rows[: len(own)]), sum(rows[len(own) :]))
-            most, of = max((most, of), (pairs, sum(1 for each in own if each.rows)))
-    return f"{plural(most, 'pair')} of copies of {plural(of, 'seed')}"
+    counts = {
+        (sum(len(each.rows_of(part)) for each in own), sum(bool(each.rows_of(part)) for each in own))
+        for moments in networks.values()
+        for own in moments.values()
+        for part in PARTS
+    } - {(0, 0)}
+    pairs, seeds = max(counts, default=(0, 0))
+    return f"{'up to ' if len(counts) > 1 else ''}{plural(pairs, 'pair')} of copies of {plural(seeds, 'seed')}"
 
 
 def over(findings: TicketFindings, networks: Mapping[Network, Moments]) -> str:
@@ -36,18 +39,18 @@ def over(findings: TicketFindings, networks: Mapping[Network, Moments]) -> str:
     return f"mean over {counted(networks)}, band: {edges(findings)}"
 
 
-def shown(networks: Iterable[Network]) -> list[Network]:
-    """Those that figures with a panel for each network show: of many levels some, the first and the last among them."""
+def shown(networks: Iterable[Network], most: int = LEVELS) -> list[Network]:
+    """Those that figures show: of many levels so many at most, the first and the last among them."""
     every = list(networks)
     levels = sorted({network.density for network in every if not network.dense}, reverse=True)
-    some = {1.0, *words.spread_out(levels, LEVELS)}
-    return [network for network in every if network.density in some]
+    some = set(words.spread_out(levels, most))
+    return [network for network in every if network.dense or network.density in some]
 
 
-def few(findings: TicketFindings) -> str:
-    """What must be said where not all levels are shown."""
-    levels = {network.density for network in compared(findings) if not network.dense}
-    return f" {LEVELS} of {len(levels)} levels; the tables have all." if len(levels) > LEVELS else ""
+def few(networks: Iterable[Network], most: int = LEVELS) -> str:
+    """What must be said where not all levels of these are shown."""
+    levels = {network.density for network in networks if not network.dense}
+    return f" {most} of {len(levels)} levels; the tables have all." if len(levels) > most else ""
 
 
 def edges(findings: TicketFindings) -> str:
@@ -67,4 +70,8 @@ def told(points: Mapping[int, Sample], scale: float = 100.0, digits: int = 1) ->
     '30.0 at k = 0, 1.0 at k = 2,000'
     """
     ends = [list(points.items())[place] for place in ((0, -1) if len(points) > 1 else (0,))] if points else []
-    return ", ".join(f"{scale * own.mean:.{digits}f} at {words.k(step)}" for step, own in ends) or "no value"
+    # No minus before what rounds to nothing.
+    return (
+        ", ".join(f"{round(scale * own.mean, digits) or 0.0:.{digits}f} at {words.k(step)}" for step, own in ends)
+        or "no value"
+    )

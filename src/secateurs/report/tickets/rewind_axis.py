@@ -12,10 +12,12 @@ from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from secateurs.core import STABLE_BELOW
 from secateurs.report.methods.looks import Look
 from secateurs.report.methods.sheet import label, spaced
 from secateurs.report.tickets.cells import band
 from secateurs.report.tickets.findings import TicketFindings
+from secateurs.report.tickets.looks import BOUND
 from secateurs.report.tickets.pairs import Sample
 from secateurs.report.tickets.rows import Band
 
@@ -116,6 +118,11 @@ class Pen:
         axes.fill_between(x_of, lows, highs, color=look.colour, alpha=BAND, linewidth=0)
         axes.plot(x_of, middle, **drawn)
         return look.entry(label(name))
+
+
+def stable_line(axes: Axes) -> Line2D:
+    """The bound below which networks are called stable, across the panel; the legend's entry."""
+    return axes.axhline(100 * STABLE_BELOW, label="stable below this", **BOUND)
 
 
 def axis_of(findings: TicketFindings, steps: Sequence[int]) -> RewindAxis:

@@ -13,8 +13,8 @@ from secateurs.report.methods.sheet import Panel, rules
 from secateurs.report.rows import number
 from secateurs.report.tickets.errors import dense_errors
 from secateurs.report.tickets.findings import IMP, TicketFindings
-from secateurs.report.tickets.looks import PART_LOOKS
-from secateurs.report.tickets.pairs import PARTS, Moments, Network, Sample, compared, course, tried
+from secateurs.report.tickets.looks import BOUND, PART_LOOKS
+from secateurs.report.tickets.pairs import PARTS, Moments, Network, Sample, compared, course
 from secateurs.report.tickets.pairs_words import edges, few, shown, told
 from secateurs.report.tickets.rewind_axis import Pen, RewindAxis, axis_of
 from secateurs.report.tickets.rows import DENSE
@@ -61,8 +61,8 @@ def _draw_errors(findings: TicketFindings, lines: Lines, axis: RewindAxis, axes:
             handles.append(Pen(axis, findings.study.band).line(axes, lines[name], PART_LOOKS[part], name))
             end = dense_errors(findings, part)
             if end is not None:
-                style = {"color": PART_LOOKS[part].colour, "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
-                handles.append(axes.axhline(100 * end.mean, label=f"{part}, at the end", **style))  # type: ignore[arg-type]
+                style = {**BOUND, "color": PART_LOOKS[part].colour, "label": f"{part}, at the end"}
+                handles.append(axes.axhline(100 * end.mean, **style))
     axis.across(axes)
     axes.set_ylabel("error at k (%)")
     axes.set_ylim(bottom=0)
@@ -82,9 +82,9 @@ def error_caption(findings: TicketFindings) -> str:
 def distance_panels(findings: TicketFindings) -> Iterator[Panel]:
     """A panel for the dense network and for each of IMP's, with the three distances."""
     networks = _networks(findings)
-    axis = axis_of(findings, tried(networks))
-    for network in shown(networks):
-        lines = distances_of(networks[network])
+    drawn = {network: distances_of(networks[network]) for network in shown(networks)}
+    axis = axis_of(findings, sorted({k for lines in drawn.values() for points in lines.values() for k in points}))
+    for network, lines in drawn.items():
         if lines:
             said = f"Line chart, {findings.setting}, {network.title}: L2 distances of weights against k."
             alt = said + "".join(f" {name}: {told(points, 1.0, 2)}." for name, points in lines.items())
@@ -98,7 +98,10 @@ def _networks(findings: TicketFindings) -> dict[Network, Moments]:
 
 
 def distances_of(moments: Moments) -> Lines:
-    """From initialisation to k, from k to the end, and between copies; of weights that remain."""
+    """From initialisation to k, from k to the end, and between copies; of weights that remain.
+
+    Nothing where all copies diverged, at every k: then nothing is known of an end.
+    """
     part = next(
         (part for part in PARTS if any(each.rows_of(part) for own in moments.values() for each in own)), "train"
     )
@@ -108,7 +111,7 @@ def distances_of(moments: Moments) -> Lines:
         BETWEEN: dict(course(moments, part, "l2")),
     }
     known = {name: {k: own for k, own in by.items() if own is not None} for name, by in found.items()}
-    return {name: by for name, by in known.items() if by}
+    return {name: by for name, by in known.items() if by} if known[TO] or known[BETWEEN] else {}
 
 
 def _draw_distances(findings: TicketFindings, lines: Lines, axis: RewindAxis, axes: Axes) -> list[Line2D]:
@@ -124,9 +127,10 @@ def _draw_distances(findings: TicketFindings, lines: Lines, axis: RewindAxis, ax
 
 def distance_caption(findings: TicketFindings) -> str:
     """What the panels of distances show."""
-    pruned = any(not network.dense for network in _networks(findings))
+    networks = _networks(findings)
+    pruned = any(not network.dense for network in networks)
     masked = " Of subnetworks all states are masked first." if pruned else ""
     return (
         "L2 distances in weights: what the network has gone from initialisation by step k, what it goes from there to "
-        f"the end, and how far apart copies of it end (means; band: {edges(findings)}).{masked}{few(findings)}"
+        f"the end, and how far apart copies of it end (means; band: {edges(findings)}).{masked}{few(networks)}"
     )

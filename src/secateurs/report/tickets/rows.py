@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from secateurs.core import DataError, did_you_mean
@@ -63,6 +63,11 @@ class TicketRun(Summarised):
     def missing(self) -> bool:
         """Whether it neither diverged nor has a result."""
         return self.diverged is None and not self.summary
+
+    @property
+    def untrained(self) -> bool:
+        """Whether what it was to begin with, the dense run or a level before, diverged: nothing was trained."""
+        return self.diverged is not None and "test_accuracy" not in self.summary
 
     @property
     def empty_layers(self) -> tuple[str, ...]:
@@ -143,6 +148,16 @@ class ReportedTicket:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What one setting has of its own, where settings differ; see :class:`TicketStudy`."""
+
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    matching_within: float = 0.002
+    band: Band = "deviation"
+    constant_rate: bool = False
+
+
+@dataclass(frozen=True)
 class TicketStudy:
     """A whole study of tickets.
 
@@ -159,6 +174,8 @@ class TicketStudy:
         chance: by setting, the accuracy (a fraction) of guessing, where it is known.
         matching_within: a ticket matches when it is at most this much less accurate than dense (a fraction).
         band: what bands in figures are.
+        constant_rate: whether the learning rate stays as it is from the first step to the last.
+        terms: by setting, what holds there in place of ``roles``, ``matching_within``, ``band``, ``constant_rate``.
         scale: the scale that was run, where it is not the paper's.
 
     Raises:
@@ -179,6 +196,8 @@ class TicketStudy:
     chance: Mapping[str, float] = field(default_factory=dict)
     matching_within: float = 0.002
     band: Band = "deviation"
+    constant_rate: bool = False
+    terms: Mapping[str, Terms] = field(default_factory=dict)
     reported: Sequence[ReportedTicket] = ()
     provenance: Provenance = field(default_factory=Provenance)
     citation: str = ""
@@ -217,12 +236,18 @@ class TicketStudy:
         for runs in (self.runs, self.copies, self.throughout, self.dilated):
             yield from (run.ticket for run in runs)
         yield from self.roles
+        yield from (name for terms in self.terms.values() for name in terms.roles)
         yield from (each.ticket for each in self.reported if each.ticket is not None)
 
     @property
     def settings(self) -> tuple[str, ...]:
         """The settings, in the order given."""
         return tuple(dict.fromkeys([*(run.setting for run in self.dense), *(run.setting for run in self.runs)]))
+
+    def at(self, setting: str) -> TicketStudy:
+        """The study on the terms of one setting."""
+        terms = self.terms.get(setting)
+        return self if terms is None else replace(self, terms={}, **vars(terms))
 
     def of_role(self, *roles: Role) -> tuple[str, ...]:
         """The tickets that have one of these roles, in the study's order."""

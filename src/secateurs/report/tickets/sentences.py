@@ -5,7 +5,8 @@ The page and the terminal say the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from secateurs.report.chance import against
 from secateurs.report.methods.compared import FEWEST
@@ -14,13 +15,7 @@ from secateurs.report.tickets import stability_told, standings, words
 from secateurs.report.tickets.courses import Dilation, Speed, dilations, speeds
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.rows import DENSE
-from secateurs.report.words import percent, plural, seed_list
-
-NAMED = 6
-"""So many runs are named in a sentence."""
-
-MORE: tuple[Callable[[TicketFindings], Iterable[str]], ...] = (stability_told.sentences,)
-"""Sentences of chapter 4, after those of chapter 3; not asked for where the dense networks are at chance."""
+from secateurs.report.words import NAMED, lost, percent, plural, seed_list, some
 
 
 def summary(findings: TicketFindings) -> list[str]:
@@ -32,10 +27,10 @@ def summary(findings: TicketFindings) -> list[str]:
         *_seeds(findings),
         *(standings.sentences(findings) if judged else ()),
         *_dense(findings),
-        *((*_stops(findings), *_dilations(findings)) if not findings.at_chance else ()),
-        *(sentence for more in MORE if not findings.at_chance for sentence in more(findings)),
+        *((*_stops(findings), *_dilations(findings)) if judged else ()),
+        *(stability_told.sentences(findings) if not findings.at_chance else ()),
         *_emptied(findings),
-        *_lost(findings),
+        *lost(findings.diverged, findings.missing),
     ]
 
 
@@ -53,41 +48,58 @@ def _chance(findings: TicketFindings) -> Iterator[str]:
 
 
 def _seeds(findings: TicketFindings) -> Iterator[str]:
-    count = len(findings.seeds)
-    if count == 1:
-        yield "One seed: there is no spread, nothing is told apart, and what matches may do so by luck."
-    elif count < FEWEST:
-        yield f"Only {plural(count, 'seed')}: nothing is told apart, and deviations cannot be trusted."
-    elif count < FEW_SEEDS:
-        yield f"With fewer than {FEW_SEEDS} seeds (here {count}) the intervals say little: they come out too narrow."
+    fewest, every = findings.fewest, len(findings.seeds)
+    of = f" of {every}" if fewest < every else ""
+    if fewest == 1:
+        one = f"Some results are of one seed{of}: for them" if of else "One seed:"
+        yield f"{one} there is no spread, nothing is told apart, and what matches may do so by luck."
+    elif 0 < fewest < FEWEST:
+        few = plural(fewest, "seed")
+        some = f"Some results are of {few}{of}: by them" if of else f"Only {few}:"
+        yield f"{some} nothing is told apart, and deviations cannot be trusted."
+    elif 0 < fewest < FEW_SEEDS:
+        yield (
+            f"With fewer than {FEW_SEEDS} seeds (here {fewest}{of}) intervals are wide: what is not told apart need "
+            "not be alike."
+        )
 
 
 def _dense(findings: TicketFindings) -> Iterator[str]:
     dense = findings.dense()
     if dense is not None:
-        over, steps = plural(dense.n, "seed"), f"{findings.steps:,} steps"
+        every, steps = len(findings.seeds), f"{findings.steps:,} steps"
+        over = f"{dense.n} of {plural(every, 'seed')}" if dense.n < every else plural(every, "seed")
         yield f"The dense networks reach {percent(dense)} on the test set after {steps} ({over})."
 
 
 def _stops(findings: TicketFindings) -> Iterator[str]:
-    """Early stopping at the levels at which IMP matches, against dense (P2 section 3.3.6)."""
+    """Early stopping at the levels at which IMP matches, against dense of the same seeds (P2 section 3.3.6).
+
+    Nothing where the learning rate falls: then the step says when it does.
+    """
     found = speeds(findings)
     dense = next((each for each in found if each.cell.ticket == DENSE), None)
-    own = [each for each in found if each.cell.ticket == findings.imp and each.cell.matching]
-    if dense is None or not own:
+    if dense is None or not findings.study.constant_rate:
         return
-    top, fewest = _mean(dense), min(own, key=_mean)
-    sooner = [each for each in own if _mean(each) <= top]
-    said = "all" if len(sooner) == len(own) else f"{len(sooner)}" if sooner else "none"
+    own = [each for each in found if each.cell.ticket == findings.imp and each.cell.matching]
+    later = [(each.cell.density, waits) for each in own if (waits := _later(each, dense))]
+    if not later:
+        return
+    sooner = sum(fmean(waits) <= 0 for _, waits in later)
+    said = "all" if sooner == len(later) else f"{sooner}" if sooner else "none"
+    density, least = min(((density, fmean(waits)) for density, waits in later), key=lambda each: each[1])
+    seeds = plural(min(len(waits) for _, waits in later), "seed")
+    how = f"{abs(least):,.0f} steps {'before' if least < 0 else 'after'} it" if round(least) else "at the same step"
     yield (
-        f"Validation loss is lowest at step {top:,.0f} for dense. Of the {plural(len(own), 'level')} at which "
-        f"{findings.imp} matches, {said} get there no later; soonest at {words.left(fewest.cell.density)}, "
-        f"step {_mean(fewest):,.0f}."
+        f"Validation loss is lowest at step {fmean(dense.steps):,.0f} for dense. Of the {plural(len(later), 'level')} "
+        f"at which {findings.imp} matches, {said} get there no later than dense of the same seeds in the mean "
+        f"({seeds}); soonest at {words.left(density)}, {how}."
     )
 
 
-def _mean(each: Speed) -> float:
-    return sum(each.steps) / len(each.steps)
+def _later(own: Speed, dense: Speed) -> list[int]:
+    """How many steps later than dense a network is at its lowest validation loss, seed by seed."""
+    return [stop.step - dense.stops[seed].step for seed, stop in own.stops.items() if seed in dense.stops]
 
 
 def _dilations(findings: TicketFindings) -> Iterator[str]:
@@ -95,8 +107,12 @@ def _dilations(findings: TicketFindings) -> Iterator[str]:
     dense = next((each for each in found if each.ticket == DENSE), None)
     if not any(each.level for each in found):
         return
+    yield (
+        "The least dilation δ* is chosen on test accuracy, seed by seed: each network against the dense one of its "
+        f"seed ({plural(min(len(each.by_seed) for each in found), 'seed')})."
+    )
     if dense is not None:
-        yield f"Dense matches itself from a dilation of δ* = {words.least(dense)} on."
+        yield f"Dense matches itself at δ* = {words.least(dense)}."
     for name in findings.tickets:
         own = [each for each in found if each.ticket == name and each.level]
         if own:
@@ -104,18 +120,19 @@ def _dilations(findings: TicketFindings) -> Iterator[str]:
 
 
 def _dilated(own: Sequence[Dilation], dense: Dilation | None) -> str:
-    known = [each for each in own if each.spread is not None]
+    known = [(each.density, each.spread.mean) for each in own if each.spread is not None]
+    tried = [each.density for each in own]
     if not known:
         return "matches at no dilation, at any level on every seed"
-    least = min(known, key=lambda each: each.spread.mean if each.spread else 0.0)
-    said = f"least dilation δ* = {words.least(least)}, at {words.left(least.density)}"
-    limit = dense.spread.mean if dense is not None and dense.spread is not None else None
-    if limit is not None:
-        within = [each.density for each in known if each.spread is not None and each.spread.mean <= limit + 1e-9]
-        told = words.spans(within, [each.density for each in own])
-        said += f"; at most what dense needs {told}" if within else "; more than dense needs everywhere"
+    density, _ = min(known, key=lambda each: each[1])
+    least = next(each for each in own if each.density == density)
+    said = f"least dilation δ* = {words.least(least)}, at {words.left(density)}"
+    if dense is not None and dense.spread is not None:
+        limit = dense.spread.mean + 1e-9
+        within = [density for density, mean in known if mean <= limit]
+        told = f"; at most what dense needs {words.spans(within, tried)}"
+        said += told if within else "; more than dense needs everywhere"
     never = [each.density for each in own if each.never]
-    tried = [each.density for each in own]
     return said + (f"; {words.spans(never, tried)} it matches at no factor on some seed" if never else "")
 
 
@@ -128,18 +145,4 @@ def _emptied(findings: TicketFindings) -> Iterator[str]:
             seeds = sorted({seed for cell in cells for own in cell.empty_layers.values() for seed in own})
             densities = list(dict.fromkeys(sorted((cell.density for cell in cells), reverse=True)))
             where = words.several(densities[:NAMED]) + (" and below" if len(densities) > NAMED else "")
-            yield f"Layer collapse: {name} leaves no weight in {_some(layers)}, at {where} ({seed_list(seeds)})."
-
-
-def _lost(findings: TicketFindings) -> Iterator[str]:
-    if findings.diverged:
-        took = "took no part in any mean"
-        yield f"{plural(len(findings.diverged), 'run')} diverged and {took}: {_some(findings.diverged, '; ')}."
-    if findings.missing:
-        yield f"{plural(len(findings.missing), 'run')} without a result: {_some(findings.missing, '; ')}."
-
-
-def _some(items: Sequence[str], between: str = ", ") -> str:
-    """So many as one can read; the tables have them all."""
-    more = len(items) - NAMED
-    return between.join(items[:NAMED]) + (f"{between}and {more} more, in the table of runs" if more > 0 else "")
+            yield f"Layer collapse: {name} leaves no weight in {some(layers)}, at {where} ({seed_list(seeds)})."

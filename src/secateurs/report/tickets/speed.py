@@ -117,5 +117,6 @@ def dilation_caption(findings: TicketFindings) -> str:
     return (
         "The least factor by which training and its schedule can be stretched or squeezed for the network to match the "
         f"dense one of the same seed, trained as the recipe says (factors tried: {tried}). "
-        f"{words.bands(findings.study)} A line ends where a network matches at no factor."
+        f"It is chosen on test accuracy, seed by seed. {words.bands(findings.study, lost=False)} A line ends where a "
+        "network matches at no factor; a run that diverged matches nothing."
     )

@@ -10,7 +10,7 @@ from statistics import fmean
 from secateurs.core import STABLE_BELOW
 from secateurs.core.matching import first_from, is_matching, median_step
 from secateurs.report.tickets.findings import TicketFindings
-from secateurs.report.tickets.pairs import Network, compared, errors_at_end, sample
+from secateurs.report.tickets.pairs import PARTS, Network, compared, errors_at_end, sample, way
 from secateurs.report.tickets.rows import DENSE, After, Copies
 
 ENOUGH = 1.4
@@ -24,20 +24,26 @@ Flags = Mapping[int, Mapping[int, bool]]
 class Onset:
     """One network: at which k its replicates are stable, by either part of the data, and at which they match.
 
-    ``matching`` is empty for the dense network, and where there is nothing to match.
+    ``matching`` is empty for the dense network, and where there is nothing to match. ``comparing`` and ``running`` are
+    the seeds whose copies are not compared yet at some k, or whose networks have no result at some: of these it is not
+    known that something never happens.
     """
 
     network: Network
     stable: Mapping[str, Flags]
     matching: Flags
+    comparing: frozenset[int] = frozenset()
+    running: frozenset[int] = frozenset()
 
     def stable_from(self, part: str = "train") -> dict[int, int | None]:
-        """By replicate the first k from which on it is stable, at every later k, too; None: not at the last."""
-        return {seed: first_from(list(at), list(at.values())) for seed, at in self.stable.get(part, {}).items()}
+        """By replicate the first k from which on it is stable, at every later k known, too; None: not at the last."""
+        found = {seed: first_from(list(at), list(at.values())) for seed, at in self.stable.get(part, {}).items()}
+        return {seed: k for seed, k in found.items() if k is not None or seed not in self.comparing}
 
     def matching_at(self) -> dict[int, int | None]:
         """By replicate the first k at which it matches; None: at none."""
-        return {seed: min((k for k, holds in at.items() if holds), default=None) for seed, at in self.matching.items()}
+        found = {seed: min((k for k, holds in at.items() if holds), default=None) for seed, at in self.matching.items()}
+        return {seed: k for seed, k in found.items() if k is not None or seed not in self.running}
 
     def stable_median(self, part: str = "train") -> float | None:
         """The median over replicates; None where half of them or more are not stable in the end."""
@@ -59,25 +65,60 @@ def onsets(findings: TicketFindings, after: After | None = None) -> tuple[Onset,
     stable, matching = _stable(findings, after), _matching(findings)
     order = {name: place for place, name in enumerate([DENSE, *findings.study.tickets])}
     ranked = sorted({*stable, *matching}, key=lambda network: (order[network.ticket], network.level))
-    return tuple(Onset(network, stable.get(network, {}), matching.get(network, {})) for network in ranked)
+    comparing, running = _comparing(findings, after or way(findings)), _running(findings)
+    return tuple(
+        Onset(
+            *(network, stable.get(network, {}), matching.get(network, {})),
+            frozenset(comparing.get(network, ())),
+            frozenset(running.get(network, ())),
+        )
+        for network in ranked
+    )
+
+
+def _comparing(findings: TicketFindings, after: After) -> dict[Network, set[int]]:
+    found: dict[Network, set[int]] = {}
+    for each in findings.copies:
+        if each.after == after and each.step is not None and not each.summary:
+            found.setdefault(Network(each.ticket, each.level, each.density), set()).add(each.seed)
+    return found
+
+
+def _running(findings: TicketFindings) -> dict[Network, set[int]]:
+    found: dict[Network, set[int]] = {}
+    for cell in findings.cells:
+        if cell.step is not None:
+            found.setdefault(Network(cell.ticket, cell.level, cell.density), set()).update(cell.missing)
+    return found
 
 
 def _stable(findings: TicketFindings, after: After | None) -> dict[Network, dict[str, dict[int, dict[int, bool]]]]:
     found: dict[Network, dict[str, dict[int, dict[int, bool]]]] = {}
+    cells = {(cell.ticket, cell.level, cell.step): cell.diverged for cell in findings.cells}
     for network, moments in compared(findings, after).items():
         for k, own in moments.items():
+            runs = cells.get((network.ticket, network.level, k), ())
             for each in own:
-                for part in ("train", "test"):
+                # The study's own run is the first of the copies that train on.
+                gone = each.after == "continue" and each.seed in runs
+                if not each.summary and not gone:
+                    continue  # being compared: some pairs tell nothing of the others
+                for part in PARTS:
                     if each.rows_of(part) or not each.rows:
                         by_seed = found.setdefault(network, {}).setdefault(part, {})
-                        by_seed.setdefault(each.seed, {})[k] = is_stable(each, part)
+                        by_seed.setdefault(each.seed, {})[k] = not gone and is_stable(each, part)
     return found
 
 
 def is_stable(each: Copies, part: str) -> bool:
-    """Whether the mean instability of a replicate's pairs is below 2 points; never where all pairs have diverged."""
+    """Whether the mean instability of a replicate's pairs is below 2 points; never where one of its copies diverged."""
     found = sample([each], part, "instability")
-    return found is not None and found.mean < STABLE_BELOW
+    return not has_lost(each) and found is not None and found.mean < STABLE_BELOW
+
+
+def has_lost(each: Copies) -> bool:
+    """Whether a copy of a replicate diverged, or what copies are made of did."""
+    return each.diverged is not None or bool(each.summary.get("diverged_copies"))
 
 
 def _matching(findings: TicketFindings) -> dict[Network, dict[int, dict[int, bool]]]:
@@ -92,26 +133,34 @@ def _matching(findings: TicketFindings) -> dict[Network, dict[int, dict[int, boo
 
 
 def accuracies_at(findings: TicketFindings) -> Iterator[tuple[Network, int, dict[int, float | None]]]:
-    """Of each pruned network and k the test accuracy by replicate; None: diverged. A mean of copies where there are."""
+    """Of each pruned network and k the test accuracy by replicate: the mean of its copies where there are.
+
+    None where the study's run, or one of the copies, diverged: what may diverge matches nothing.
+    """
     copies = compared(findings, "continue")
     for cell in findings.cells:
         if cell.level == 0 or cell.step is None:
             continue
         network = Network(cell.ticket, cell.level, cell.density)
-        at: dict[int, float | None] = {run.seed: None for run in cell.runs if run.diverged is not None}
-        at |= cell.accuracies()
+        at: dict[int, float | None] = dict(cell.accuracies())
         for each in copies.get(network, {}).get(cell.step, ()):
             errors = errors_at_end(each, "test")
-            if errors:
+            if has_lost(each):
+                at[each.seed] = None
+            elif errors and each.summary:
                 at[each.seed] = 1 - fmean(errors.values())
+        at |= dict.fromkeys(cell.diverged)
         yield network, cell.step, at
 
 
 def together(found: Iterable[Onset]) -> Counter[tuple[bool, bool]]:
     """How many replicates of pruned networks, each at each k, are (stable on training data, matching)."""
-    counts: Counter[tuple[bool, bool]] = Counter()
+    return Counter(judged[2:] for judged in both_judged(found))
+
+
+def both_judged(found: Iterable[Onset]) -> Iterator[tuple[int, int, bool, bool]]:
+    """Where both are known: the seed, k, whether it is stable on training data, and whether it matches."""
     for onset in found:
         for seed, at in onset.matching.items():
             stable = onset.stable.get("train", {}).get(seed, {})
-            counts.update((stable[k], holds) for k, holds in at.items() if k in stable)
-    return counts
+            yield from ((seed, k, stable[k], holds) for k, holds in at.items() if k in stable)

@@ -28,22 +28,29 @@ def _stability(found: Sequence[Onset], findings: TicketFindings) -> Grid:
     names = dict.fromkeys(onset.network.ticket for onset in found)
     parts = [(name, tuple(_onset(onset) for onset in found if onset.network.ticket == name)) for name in names]
     note = (
-        f"Medians over seeds, in steps; {NOTHING} where half of the seeds or more never get there. Stable: mean "
-        "instability of a seed's pairs below 2 points on training data (in the next column on test data), at this k "
-        f"and every later one. Matching: test accuracy {words.within(findings.study.matching_within)} of the same "
-        "seed, at any k. The last columns count seeds. A network that has learned nothing is stable, too."
+        f"Medians over seeds, in steps; never: half of the seeds or more do not get there; {NOTHING}: not known. "
+        "Stable: mean instability of a seed's pairs below 2 points on training data (in the next column on test data), "
+        f"at this k and every later one. Matching: test accuracy {words.within(findings.study.matching_within)} of the "
+        "same seed, at any k. Where a copy diverged a seed is neither. The last columns count seeds. A network that "
+        "has learned nothing is stable, too."
     )
     return Grid("stability", "From which k on networks are stable and match", columns, tuple(parts), note)
 
 
 def _onset(onset: Onset) -> Line:
-    train, matching = onset.stable_from("train"), onset.matching_at()
-    counts = [sum(step is not None for step in by.values()) for by in (train, matching)]
-    medians = (onset.stable_median("train"), onset.stable_median("test"), onset.matching_median)
-    told = tuple(NOTHING if step is None else f"{step:,.15g}" for step in medians)
-    matched = str(counts[1]) if matching else NOTHING
-    seeds = len({*train, *onset.stable_from("test"), *matching})
-    return Line(words.remaining(onset.network.density), (*told, str(counts[0]), matched, str(seeds)))
+    train, test, matching = onset.stable_from("train"), onset.stable_from("test"), onset.matching_at()
+    medians = ((train, onset.stable_median("train")), (test, onset.stable_median("test")))
+    told = tuple(_median(by, step) for by, step in (*medians, (matching, onset.matching_median)))
+    counts = (_count(train), _count(matching), str(len({*train, *test, *matching})))
+    return Line(words.remaining(onset.network.density), (*told, *counts))
+
+
+def _median(by: Mapping[int, int | None], step: float | None) -> str:
+    return NOTHING if not by else "never" if step is None else f"{step:,.15g}"
+
+
+def _count(by: Mapping[int, int | None]) -> str:
+    return str(sum(step is not None for step in by.values())) if by else NOTHING
 
 
 def _instability(networks: Mapping[Network, Moments]) -> Grid:

@@ -9,12 +9,9 @@ from secateurs.report.tickets import words
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.pairs import Moments, Network, Sample, compared, sample, tried
 from secateurs.report.tickets.rows import DENSE, Copies
-from secateurs.report.tickets.stability import Onset, onsets, together
-from secateurs.report.tickets.stability_words import at_k, grouped, points, share, spans
-from secateurs.report.words import SPACE, listed, plural
-
-NAMED = 6
-"""So many networks are named in a sentence."""
+from secateurs.report.tickets.stability import Onset, both_judged, has_lost, onsets, together
+from secateurs.report.tickets.stability_words import at_k, by_level, named_levels, points, share
+from secateurs.report.words import NAMED, SPACE, listed, plural
 
 
 def sentences(findings: TicketFindings) -> Iterator[str]:
@@ -45,7 +42,7 @@ def _level(network: Network, copies: Sequence[Copies]) -> str:
     if train is None and test is None:
         return ""
     where = "" if network.dense else f"at {words.left(network.density)} "
-    stable = train is not None and train.mean < STABLE_BELOW
+    stable = train is not None and train.mean < STABLE_BELOW and not any(has_lost(each) for each in copies)
     return f"{where}{points(train)} on training data{', stable' if stable else ''} ({points(test)} on test data)"
 
 
@@ -65,34 +62,25 @@ def _onsets(findings: TicketFindings, found: Sequence[Onset], steps: Sequence[in
             matching = _matching(own[0])
             yield f"{name}, {words.left(own[0].network.density)}: {_stable(findings, own[0])}{matching}."
         else:
-            yield f"{name}: {_by_level(own)}."
+            yield f"{name}: {by_level(own)}."
 
 
 def _stable(findings: TicketFindings, onset: Onset) -> str:
     train, test = onset.stable_median("train"), onset.stable_median("test")
-    told = "stable at none of these k" if train is None else f"stable from {at_k(train)} on ({share(findings, train)})"
+    on_test = "at none" if test is None else f"from {at_k(test)} on"
     if not onset.stable_from("train"):
-        return f"not compared on training data; on test data {_on_test(test)}"
-    return f"{told}, {'as on test data' if train == test else f'on test data {_on_test(test)}'}"
-
-
-def _on_test(test: float | None) -> str:
-    return "at none" if test is None else f"from {at_k(test)} on"
+        return f"not known to be stable on training data; on test data stable {on_test}"
+    told = "stable at none of these k" if train is None else f"stable from {at_k(train)} on ({share(findings, train)})"
+    if not onset.stable_from("test"):
+        return f"{told}, not known on test data"
+    return f"{told}, {'as on test data' if train == test else f'on test data {on_test}'}"
 
 
 def _matching(onset: Onset) -> str:
-    if not onset.matching:
+    if not onset.matching_at():
         return ""
     found = onset.matching_median
     return "; it matches at none" if found is None else f"; it matches first at {at_k(found)}"
-
-
-def _by_level(own: Sequence[Onset]) -> str:
-    """From when on a ticket is stable, and when it matches first, level by level."""
-    stable = [(onset.network.density, onset.stable_median("train")) for onset in own]
-    matching = [(onset.network.density, onset.matching_median) for onset in own]
-    said = f"stable {grouped(stable, 'from')}"
-    return f"{said}; matching {grouped(matching, 'first at')}" if any(onset.matching for onset in own) else said
 
 
 def _together(found: Sequence[Onset]) -> Iterator[str]:
@@ -104,7 +92,16 @@ def _together(found: Sequence[Onset]) -> Iterator[str]:
         kinds = {(True, True): "stable and matching", (True, False): "stable only", (False, True): "matching only"}
         told = [f"{counts[kind]} {said}" for kind, said in {**kinds, (False, False): "neither"}.items() if counts[kind]]
         if every > 1:
-            yield f"Of {every} networks of {name} (each level, seed and k): {', '.join(told)}{_coincide(own)}."
+            yield f"Of {every} networks of {name} ({_of(own)}): {', '.join(told)}{_coincide(own)}."
+
+
+def _of(own: Sequence[Onset]) -> str:
+    """How many levels, moments and seeds there are among so many networks: they are no samples of their own."""
+    judged = list(both_judged(own))
+    levels = sum(1 for onset in own if list(both_judged([onset])))
+    seeds, moments = len({seed for seed, *_ in judged}), len({k for _, k, *_ in judged})
+    said = f"{plural(levels, 'level')}, {moments} k, {plural(seeds, 'seed')}"
+    return f"{said}; those of one seed come from one dense run"
 
 
 def _coincide(own: Sequence[Onset]) -> str:
@@ -122,8 +119,9 @@ def _replayed(findings: TicketFindings, found: Sequence[Onset]) -> Iterator[str]
     """Whether it matters that copies made later train for fewer steps (P2 figure 4-4)."""
     if not any(each.after == "continue" for each in findings.copies if each.rows):
         return
-    again = {onset.network: onset for onset in onsets(findings, "replay") if onset.stable and len(onset.tried) > 1}
-    both = [(onset, again[onset.network]) for onset in found if onset.network in again]
+    replayed = (onset for onset in onsets(findings, "replay") if onset.stable_from() and len(onset.tried) > 1)
+    again = {onset.network: onset for onset in replayed}
+    both = [(onset, again[onset.network]) for onset in found if onset.network in again and onset.stable_from()]
     told = []
     for name in dict.fromkeys(onset.network.ticket for onset, _ in both):
         own = [(a.stable_median(), b.stable_median()) for a, b in both if a.network.ticket == name]
@@ -147,18 +145,33 @@ def _at_rewinding(findings: TicketFindings, found: Sequence[Onset]) -> Iterator[
     own = [onset for onset in found if onset.network.dense or onset.network.ticket == findings.imp]
     levels = [onset.network.density for onset in own if not onset.network.dense]
     told = []
-    for k in sorted({median for onset in own if (median := onset.stable_median())}):
-        error = Sample.of(_error(start.accuracy("test")) for start in findings.starts if start.step == k)
+    for k in sorted({median for onset in own if (median := onset.stable_median()) is not None}):
+        error = _error_at(findings, k)
         there = [onset.network for onset in own if onset.stable_median() == k]
         names = [DENSE] if any(network.dense for network in there) else []
         some = [network.density for network in there if not network.dense]
-        names += [f"{findings.imp} at {spans(some, levels)} of weights"] if some else []
-        if error is not None:
-            told.append(f"{100 * error.mean:.1f}{SPACE}% at {at_k(k)} ({', '.join(names)})")
+        names += [f"{findings.imp} at {named_levels(some, levels)} of weights"] if some else []
+        if error:
+            told.append(f"{error} ({', '.join(names)})")
     dense = findings.dense()
     if told and dense is not None:
         end = f"{100 * (1 - dense.mean):.1f}{SPACE}% at the end"
         yield f"The dense network's test error where networks become stable is {', '.join(told)}; it is {end}."
+
+
+def _error_at(findings: TicketFindings, k: float) -> str:
+    """The dense network's test error at a median k; where it lies between two that were tried, at both."""
+    known = [start for start in findings.starts if start.accuracy("test") is not None]
+    ends = {max((s.step for s in known if s.step <= k), default=None)}
+    ends |= {min((s.step for s in known if s.step >= k), default=None)}
+    steps = sorted(end for end in ends if end is not None)
+    errors = [Sample.of(_error(start.accuracy("test")) for start in known if start.step == step) for step in steps]
+    told = [
+        f"{100 * error.mean:.1f}{SPACE}% at {at_k(step)}" for step, error in zip(steps, errors, strict=True) if error
+    ]
+    if None in ends or not told:
+        return ""
+    return told[0] if len(told) == 1 else f"between {told[0]} and {told[1]}, for a median of {at_k(k)}"
 
 
 def _error(accuracy: float | None) -> float | None:
@@ -166,11 +179,21 @@ def _error(accuracy: float | None) -> float | None:
 
 
 def _lost(copies: Sequence[Copies]) -> Iterator[str]:
-    lost = [
-        each for each in copies if each.summary and (each.diverged is not None or each.summary.get("diverged_copies"))
-    ]
-    if lost:
-        named = dict.fromkeys(f"{each.ticket}, {words.k(each.step or 0)}, seed {each.seed}" for each in lost)
+    named = list(dict.fromkeys(_diverged(each) for each in copies if has_lost(each)))
+    if named:
         more = len(named) - NAMED
-        some = "; ".join(list(named)[:NAMED]) + (f"; and {more} more" if more > 0 else "")
-        yield f"Copies diverged and were not compared: {some}."
+        some = "; ".join(named[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+        yield (
+            f"Copies diverged, and took no part in any mean: {some}. Such a replicate counts as neither stable nor "
+            "matching, however the copies that are left compare."
+        )
+
+
+def _diverged(each: Copies) -> str:
+    level = "" if each.level == 0 else f" at {words.left(each.density)}"
+    after = ", all steps again" if each.after == "replay" else ""
+    place = f"{each.ticket}{level}, {words.k(each.step or 0)}{after}, seed {each.seed}"
+    if each.diverged is not None:
+        return f"{place} (before there were copies)"
+    gone = len(each.summary["diverged_copies"])
+    return f"{place} ({gone} {'copy' if gone == 1 else 'copies'})"

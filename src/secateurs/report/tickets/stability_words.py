@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from secateurs.report.tickets import words
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.pairs import Sample
+from secateurs.report.tickets.stability import Onset
 from secateurs.report.words import SPACE, listed
 
 
@@ -32,28 +33,49 @@ def share(findings: TicketFindings, step: float) -> str:
     return f"{percent:.{0 if percent >= 9.95 else 1}f}{SPACE}% of training"
 
 
-def grouped(levels: Sequence[tuple[float, float | None]], when: str) -> str:
-    """The levels that have the same k together, in order.
+def by_level(own: Sequence[Onset], part: str = "train") -> str:
+    """From when on a ticket is stable, judged on a part of the data, and when it matches first, level by level."""
+    every = [onset.network.density for onset in own]
+    stable = {onset.network.density: onset.stable_median(part) for onset in own if onset.stable_from(part)}
+    matching = {onset.network.density: onset.matching_median for onset in own if onset.matching_at()}
+    said = f"stable {grouped(stable, every, 'from')}"
+    return f"{said}; matching {grouped(matching, every, 'first at')}" if any(onset.matching for onset in own) else said
 
-    >>> grouped([(0.8, 500), (0.64, 500), (0.5, None)], "from").replace(SPACE, " ")
+
+def grouped(levels: Mapping[float, float | None], every: Sequence[float], when: str) -> str:
+    """The levels that have the same k together, in order; of ``every`` level those that are not there are not known.
+
+    >>> known = {0.8: 500, 0.64: 500, 0.5: None}
+    >>> grouped(known, [0.8, 0.64, 0.5], "from").replace(SPACE, " ")
     'from k = 500 at 80 and 64 % of weights, at none of these k at 50 % of weights'
+    >>> grouped({0.8: 500}, [0.8, 0.64], "from").replace(SPACE, " "), grouped({}, [0.8], "from")
+    ('from k = 500 at 80 % of weights, not known at 64 % of weights', 'not known at any level')
+    >>> grouped({0.8: None}, [0.8], "from")
+    'at none of these k, at any level'
     """
-    by: dict[float | None, list[float]] = {}
-    for density, step in levels:
-        by.setdefault(step, []).append(density)
-    if list(by) == [None]:
+    by: dict[str, list[float]] = {}
+    for density in every:
+        if density not in levels:
+            said = "not known"
+        else:
+            step = levels[density]
+            said = "at none of these k" if step is None else f"{when} {at_k(step)}"
+        by.setdefault(said, []).append(density)
+    if list(by) == ["at none of these k"]:
         return "at none of these k, at any level"
-    every = [density for density, _ in levels]
-    at = {step: "at none of these k" if step is None else f"{when} {at_k(step)}" for step in by}
-    return ", ".join(f"{at[step]} at {spans(own, every)} of weights" for step, own in by.items())
+    if not levels:
+        return "not known at any level"
+    return ", ".join(f"{said} at {named_levels(own, every)} of weights" for said, own in by.items())
 
 
-def spans(some: Sequence[float], every: Sequence[float]) -> str:
+def named_levels(some: Sequence[float], every: Sequence[float]) -> str:
     """Levels in a sentence, three neighbours or more by their ends.
 
     >>> levels = [0.8, 0.64, 0.512, 0.41, 0.328]
-    >>> spans([0.8, 0.64, 0.512, 0.328], levels).replace(SPACE, " "), spans([0.8, 0.64], levels).replace(SPACE, " ")
-    ('80 to 51.2 and 32.8 %', '80 and 64 %')
+    >>> named_levels([0.8, 0.64, 0.512, 0.328], levels).replace(SPACE, " ")
+    '80 to 51.2 and 32.8 %'
+    >>> named_levels([0.8, 0.64], levels).replace(SPACE, " ")
+    '80 and 64 %'
     """
     groups: list[list[float]] = []
     for place, density in enumerate(every):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from secateurs.report.methods.compared import FEWEST
+from secateurs.report.student import by_chance
 from secateurs.report.tickets import words
 from secateurs.report.tickets.compared import Compared, Reach, compared, reach
 from secateurs.report.tickets.findings import RANDOM, TicketFindings
@@ -14,7 +15,7 @@ SAID = {"better": "better", "worse": "worse", "": "not told apart"}
 """IMP against another ticket."""
 
 RANGES = {"I": "randomly pruned networks match, too", "II": "only IMP's match", "III": "none matches"}
-"""P2 section 4.2.3."""
+"""P2 section 4.2.5."""
 
 
 def sentences(findings: TicketFindings) -> Iterator[str]:
@@ -27,11 +28,12 @@ def sentences(findings: TicketFindings) -> Iterator[str]:
 
 def _reaches(findings: TicketFindings) -> Iterator[str]:
     within = words.within(findings.study.matching_within)
-    for place, name in enumerate(_ordered(findings)):
+    told = f" (matching: in the mean over seeds {within})"
+    for name in _ordered(findings):
         found = _of(findings, name)
         if found:
-            told = f" (matching: in the mean {within})" if place == 0 else ""
             yield f"{_how_far(name, found, findings)}{told}."
+            told = ""
 
 
 def _ordered(findings: TicketFindings) -> list[str]:
@@ -51,14 +53,23 @@ def _how_far(name: str, found: Sequence[Reach], findings: TicketFindings) -> str
     """How far a ticket goes from each of its moments; moments that go as far are told together."""
     alike: dict[tuple[object, ...], list[Reach]] = {}
     for each in found:
-        alike.setdefault((each.down_to, each.again, each.open), []).append(each)
+        alike.setdefault((each.down_to, each.again, each.open, each.seeds, each.tried), []).append(each)
+    every = len(findings.seeds)
     if len(alike) == 1:
         one = found[0]
-        winning = one.step == 0 and name == findings.imp and len(found) == 1
-        verb = f"finds {words.WINNING}s" if winning else "matches"
-        return f"{name} {_down(one, verb)}" + (f", from each of {len(found)} moments" if len(found) > 1 else "")
-    parts = [f"{_down(own[0], 'matches')} from {_moments(own)}" for own in alike.values()]
-    return f"{name}: {'; '.join(parts)}"
+        from_start = one.step == 0 and name == findings.imp and len(found) == 1
+        verb = words.finds(findings.study.matching_within) if from_start else "matches"
+        alone = one.step is not None and len(findings.moments) > 1
+        k = f", from each of {len(found)} moments" if len(found) > 1 else f", from {_moments(found)}" if alone else ""
+        return f"{name} {_down(one, verb)}{k}{words.on(one.seeds, every)}"
+    told = list(alike.values())
+    if len(told) > words.GROUPS:
+        order = sorted(told, key=lambda own: -(own[0].down_to or 2.0))  # the shortest way first
+        told, more = [order[0], order[-1]], f" (least and most of {len(found)} moments; the table reach.csv has all)"
+    else:
+        more = ""
+    parts = [f"{_down(own[0], 'matches')} from {_moments(own)}{words.on(own[0].seeds, every)}" for own in told]
+    return f"{name}: {'; '.join(parts)}{more}"
 
 
 def _moments(own: Sequence[Reach]) -> str:
@@ -68,62 +79,88 @@ def _moments(own: Sequence[Reach]) -> str:
 
 def _down(each: Reach, verb: str) -> str:
     """How far one line goes: ``"matches down to 21 % of weights"``."""
-    if each.down_to is not None:
-        said = f"{verb} down to {words.left(each.down_to)}"
-        said += ", with no result yet at the next level," if each.open else ""
-    elif each.open:
-        said = "has no result yet at its first level"
-    else:
-        said = "does not match at its first level" if each.again else "matches at no level tried"
-    return (said + (f", and again at {words.several(each.again)}" if each.again else "")).rstrip(",")
+    again = words.spans(each.again, each.tried) if each.again else ""
+    if each.down_to is None and each.open:
+        return "has no result yet at its first level" + (f", and matches {again}" if again else "")
+    if len(each.tried) == 1:
+        where = f"{words.left(each.tried[0])}, the only level tried"
+        return f"does not match at {where}" if each.down_to is None else f"matches at {where}"
+    if each.down_to is None:
+        return f"does not match at its first level, but does {again}" if again else "matches at no level tried"
+    parts = [f"{verb} down to {words.left(each.down_to)}"]
+    parts += ["with no result yet at the next level"] if each.open else []
+    return ", ".join([*parts, *([f"and again {again}"] if again else [])])
 
 
 def _extreme(findings: TicketFindings) -> Iterator[str]:
-    reached = findings.reach
-    if findings.imp is None or len(findings.moments) < 2:
+    imp = findings.imp
+    moments = len(findings.moments_of(imp)) if imp is not None else 0
+    if imp is None or moments < 2 or findings.at_chance:
         return
-    if reached is None:
-        yield f"{findings.imp} matches at no level from any of {len(findings.moments)} rewinding moments."
+    matches, found = findings.matches(imp), findings.most_extreme
+    if found is None:
+        if matches:
+            yield f"{imp} matches at no level from any of {moments} rewinding moments."
         return
-    test = reached.spread()
-    accuracy = "" if test is None else f" with {100 * test.mean:.1f}{SPACE}%"
+    test = found.spread()
+    accuracy = "" if test is None else f" with {100 * test.mean:.1f}{SPACE}%{words.on(test.n, len(findings.seeds))}"
+    gaps = [density for density, holds in matches.items() if density > found.density and not holds]
+    without = f"; {words.spans(gaps, list(matches))} it matches from none of them" if gaps else ""
     yield (
-        f"The most extreme matching level over {len(findings.moments)} rewinding moments: "
-        f"{words.left(reached.density)}, from {words.k(reached.step or 0)}{accuracy}; moment and level are chosen by "
-        "test accuracy."
+        f"The most extreme matching level over {moments} rewinding moments: {words.left(found.density)}, from "
+        f"{words.k(found.step or 0)}{accuracy}; moment and level are chosen by test accuracy{without}."
     )
 
 
 def _ranges(findings: TicketFindings) -> Iterator[str]:
-    found = findings.ranges
-    if not found:
+    found, random, imp = findings.ranges, findings.one_of(*RANDOM), findings.imp
+    if not found or random is None or imp is None:
         return
     parts = []
     for name, meaning in RANGES.items():
         own = [density for density, each in found if each == name]
         if own:
             parts.append(f"{name} ({meaning}) {words.spans(own, [density for density, _ in found])}")
-    yield f"Sparsity ranges, in weights remaining: {'; '.join(parts)}. Random is {findings.one_of(*RANDOM)}."
+    sides = [(name, max(1, len(findings.moments_of(name)))) for name in (imp, random)]
+    best = any(count > 1 for _, count in sides)
+    counts = " and ".join(f"{name} from {plural(count, 'moment')}" for name, count in sides)
+    chosen = f" Tried were {counts}; the best on test data counts." if best else ""
+    some = words.on(_fewest(findings, sides), len(findings.seeds))
+    yield f"Sparsity ranges, in weights remaining{some}: {'; '.join(parts)}. Random is {random}.{chosen}"
+
+
+def _fewest(findings: TicketFindings, sides: Sequence[tuple[str, int]]) -> int:
+    """On how few seeds one of these tickets has a result at a level, at any moment."""
+    cells = (cell for cell in findings.cells if cell.level > 0 and cell.ticket in dict(sides) and not cell.diverged)
+    return min((len(cell.accuracies()) for cell in cells if cell.accuracies()), default=len(findings.seeds))
 
 
 def _against(findings: TicketFindings) -> Iterator[str]:
-    """IMP against each other ticket at the earliest rewinding moment."""
-    first = findings.first
-    found = [each for each in compared(findings) if each.rewind == first]
-    at = f", {words.k(found[0].step or 0)}," if found and len(findings.moments) > 1 else ""
-    for other in dict.fromkeys(each.other for each in found):
-        own = [each for each in found if each.other == other]
-        yield f"{own[0].ticket}{at} against {other}: {_told(own)}."
+    """IMP against each other ticket at the earliest rewinding moment that both have."""
+    every = list(compared(findings))
+    told = []
+    for other in dict.fromkeys(each.other for each in every):
+        first = next(each.rewind for each in every if each.other == other)
+        own = [each for each in every if each.other == other and each.rewind == first]
+        at = f", {words.k(own[0].step or 0)}," if own[0].step is not None and len(findings.moments) > 1 else ""
+        yield f"{own[0].ticket}{at} against {other}: {_told(own, len(findings.seeds))}."
+        told += own
+    judged = sum(each.difference.n >= FEWEST for each in told)
+    if judged > 1:
+        yield (
+            f"These were {judged} comparisons, paired by seed, with 95 % intervals by Student's t: if nothing "
+            f"differed, {by_chance(judged):.2g} of them would still be told apart, on average."
+        )
 
 
-def _told(own: Sequence[Compared]) -> str:
+def _told(own: Sequence[Compared], every: int) -> str:
     parts, tried = [], [each.density for each in own]
     for said, called in SAID.items():
         here = [each for each in own if each.said == said]
         if here:
             where = words.spans([each.density for each in here], tried)
             fewest = min(each.difference.n for each in here)
-            few = f" (on {plural(fewest, 'seed')}, too few)" if said == "" and fewest < FEWEST else ""
+            few = f" (on {plural(fewest, 'seed')}, too few)" if fewest < FEWEST else words.on(fewest, every)
             told = "nowhere told apart" if said == "" and len(here) == len(own) > 1 else f"{called} {where}"
             parts.append(f"{told}{few}, {_points(here)}")
     return "; ".join(parts)

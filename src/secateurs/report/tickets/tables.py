@@ -6,6 +6,7 @@ Whatever depends on the clock stands in columns that begin with ``seconds``. Acc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from secateurs.report.overview import Row
@@ -17,7 +18,7 @@ from secateurs.report.tickets.columns import Table, of, spread_row
 from secateurs.report.tickets.compared import compared, reach
 from secateurs.report.tickets.courses import PARTS, course, dilations, speeds, stop_of
 from secateurs.report.tickets.findings import TicketFindings
-from secateurs.report.tickets.rows import TicketRun
+from secateurs.report.tickets.rows import DENSE, TicketRun
 
 _CELL = ("setting", "ticket", "level", "density", "rewind", "step")
 
@@ -28,9 +29,16 @@ def place_row(findings: TicketFindings, cell: Cell) -> Row:
     return {"setting": findings.setting, **place, "rewind": cell.rewind, "step": cell.step}
 
 
+def _cells(findings: TicketFindings) -> Iterator[Cell]:
+    """Every cell; the dense network, which is the same at every moment, once and without one."""
+    dense = [cell for cell in findings.cells if cell.ticket == DENSE]
+    yield from (replace(cell, rewind=None, step=None) for cell in dense[:1])
+    yield from (cell for cell in findings.cells if cell.ticket != DENSE)
+
+
 def _runs(findings: TicketFindings) -> Iterator[Row]:
     names = ("test_accuracy", "validation_accuracy", "train_accuracy")
-    for cell in findings.cells:
+    for cell in _cells(findings):
         for run in cell.runs:
             stop = stop_of(run)
             yield {
@@ -42,6 +50,7 @@ def _runs(findings: TicketFindings) -> Iterator[Row]:
                 "step_of_least_validation_loss": None if stop is None else stop.step,
                 "test_accuracy_there": None if stop is None else stop.test,
                 "diverged": run.diverged,
+                "untrained": run.untrained,
                 "seconds": number(run.summary, "seconds"),
             }
 
@@ -52,7 +61,7 @@ def _kept(run: TicketRun) -> float | None:
 
 
 def _accuracy(findings: TicketFindings) -> Iterator[Row]:
-    for cell in findings.cells:
+    for cell in _cells(findings):
         low, high = cell.interval or (None, None)
         yield {
             **place_row(findings, cell),
@@ -92,7 +101,7 @@ def _ranges(findings: TicketFindings) -> Iterator[Row]:
 
 
 def _training(findings: TicketFindings) -> Iterator[Row]:
-    for cell in findings.cells:
+    for cell in _cells(findings):
         for part in PARTS:
             for what in ("accuracy", "loss"):
                 found = course(cell, f"{part}_{what}")
@@ -132,7 +141,14 @@ TABLES: Mapping[str, Table] = {
     "runs": Table(
         (
             *(*_CELL, "seed", "test_accuracy", "validation_accuracy", "train_accuracy", "density_of_mask"),
-            *("empty_layers", "step_of_least_validation_loss", "test_accuracy_there", "diverged", "seconds"),
+            *(
+                "empty_layers",
+                "step_of_least_validation_loss",
+                "test_accuracy_there",
+                "diverged",
+                "untrained",
+                "seconds",
+            ),
         ),
         _runs,
     ),
@@ -161,24 +177,22 @@ TABLES: Mapping[str, Table] = {
     "starts": Table(
         ("setting", "seed", "rewind", "step", "test_accuracy", "train_accuracy", "l2_from_initialisation"), _starts
     ),
+    **copies_tables.TABLES,
 }
-"""The tables of chapter 3 by name."""
-
-MORE: Mapping[str, Table] = copies_tables.TABLES
-"""The tables of chapter 4 by name."""
+"""The tables by name: those of chapter 3, then those of chapter 4."""
 
 
 def tables(found: Sequence[TicketFindings]) -> dict[str, list[Row]]:
     """All tables by name, with the rows of all settings."""
-    return {name: [row for each in found for row in table.rows(each)] for name, table in {**TABLES, **MORE}.items()}
+    return {name: [row for each in found for row in table.rows(each)] for name, table in TABLES.items()}
 
 
 def write_tables(found: Sequence[TicketFindings], folder: Path) -> list[Path]:
     """Write every table as ``<folder>/<name>.csv``; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    written, columns = [], {name: table.columns for name, table in {**TABLES, **MORE}.items()}
+    written = []
     for name, rows in tables(found).items():
         path = folder / f"{name}.csv"
-        path.write_text(to_csv(rows, columns[name]), encoding="utf-8")
+        path.write_text(to_csv(rows, TABLES[name].columns), encoding="utf-8")
         written.append(path)
     return written

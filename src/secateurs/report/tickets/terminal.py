@@ -14,7 +14,7 @@ from secateurs.report.tickets.grid import Grid
 from secateurs.report.tickets.grids import overall
 from secateurs.report.tickets.rows import DENSE, TicketStudy
 from secateurs.report.tickets.sentences import summary
-from secateurs.report.words import NOTHING, plain_percent
+from secateurs.report.words import NOTHING, listed, plain_percent
 
 WIDTH = 22
 """Columns of the terminal that a ticket takes; so many stand side by side as there is room for."""
@@ -24,7 +24,7 @@ LEVELS = 10
 
 
 def show_tickets(study: TicketStudy, console: Console) -> None:
-    """Print what a study of tickets found: accuracies at the earliest moment, and the findings in sentences."""
+    """Print what a study of tickets found: accuracies at the earliest moments, and the findings in sentences."""
     found = find_tickets(study)
     for findings in found:
         console.print(Text(findings.setting, style="bold"))
@@ -40,8 +40,7 @@ def show_tickets(study: TicketStudy, console: Console) -> None:
 def _accuracies(findings: TicketFindings, console: Console) -> None:
     """Test accuracy by weights remaining, a column for each ticket; a few at a time."""
     densities = words.spread_out(findings.densities, LEVELS)
-    if findings.first is not None and len(findings.moments) > 1:
-        console.print(Text(f"{words.k(findings.moments[0][1])}, the earliest of {len(findings.moments)} moments"))
+    console.print(Text(f"Test accuracy, %{_moments(findings)}.{_starred(findings)}"))
     names = findings.tickets
     together = max(2, console.width // WIDTH)
     for begin in range(0, len(names), together):
@@ -56,19 +55,44 @@ def _accuracies(findings: TicketFindings, console: Console) -> None:
         console.print(table)
 
 
+def _moments(findings: TicketFindings) -> str:
+    """From which moments, where there are several."""
+    if len(findings.moments) < 2:
+        return ""
+    steps = dict(findings.moments)
+    by: dict[int, list[str]] = {}
+    for name in findings.tickets:
+        first = findings.first_of(name)
+        if first is not None:
+            by.setdefault(steps[first], []).append(name)
+    told = [f"{words.k(step)}{f' ({listed(names)})' if len(by) > 1 else ''}" for step, names in sorted(by.items())]
+    return f", from the earliest of {len(findings.moments)} moments: {', '.join(told)}" if told else ""
+
+
+def _starred(findings: TicketFindings) -> str:
+    """What stands beside accuracies: a star, and how many seeds there are where some are lost."""
+    within = words.within(findings.study.matching_within)
+    star = "" if findings.at_chance else f" *: it matches, in the mean over seeds {within}."
+    return star + (" In brackets: of how many seeds." if findings.diverged or findings.missing else "")
+
+
 def _cell(findings: TicketFindings, name: str, density: float) -> str:
-    line = findings.line(name, findings.first)
+    line = findings.line(name, findings.first_of(name))
     cell = next((each for each in line if each.density == density), None)
     if cell is None or cell.spread() is None:
         return NOTHING if cell is None or not cell.diverged else "diverged"
-    return plain_percent(cell.spread()) + (" *" if cell.matching and not findings.at_chance else "")
+    known, every = len(cell.accuracies()), len(findings.seeds)
+    some = f" ({known} of {every})" if known < every else ""
+    return f"{plain_percent(cell.spread())}{some}{' *' if cell.matching else ''}"
 
 
 def _grid(grid: Grid) -> Table:
     table = Table(box=SIMPLE)
     for place, name in enumerate(grid.columns):
         table.add_column(name, justify="right" if place else "left")
-    for _, lines in grid.parts:
+    for heading, lines in grid.parts:
+        if heading:
+            table.add_row(Text(heading, style="italic"))
         for line in lines:
             table.add_row(Text(line.head), *(Text(each) for each in line.cells))
     return table

@@ -11,15 +11,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from secateurs.core import STABLE_BELOW, Moment
+from secateurs.report.methods.looks import Look
 from secateurs.report.methods.sheet import Panel, label, rules
 from secateurs.report.rows import number
 from secateurs.report.tickets import words
 from secateurs.report.tickets.cells import band
 from secateurs.report.tickets.findings import TicketFindings
-from secateurs.report.tickets.looks import shades
+from secateurs.report.tickets.looks import shades, sparse
 from secateurs.report.tickets.pairs import Moments, Network, by_network, parts_of, tried
-from secateurs.report.tickets.pairs_words import over, shown, titled
-from secateurs.report.tickets.rewind_axis import BAND
+from secateurs.report.tickets.pairs_words import few, over, shown, titled
+from secateurs.report.tickets.rewind_axis import BAND, stable_line
 from secateurs.report.tickets.rows import Copies
 from secateurs.report.tickets.stability import ENOUGH
 
@@ -35,7 +36,7 @@ def networks_of(findings: TicketFindings) -> dict[Network, Moments]:
 def panels(findings: TicketFindings) -> Iterator[Panel]:
     """A panel for each network and part of the data, with a line for each k."""
     networks = networks_of(findings)
-    colours, parts = shades(tried(networks)), parts_of(networks)
+    looks, parts = shades(tried(networks)), parts_of(networks)
     every = [course(findings, m, k, part) for m in networks.values() for k in m for part in parts]
     top = 104 * max((band(values, findings.study.band)[2] for own in every for values in own.values()), default=0.0)
     for network in shown(networks):
@@ -44,12 +45,17 @@ def panels(findings: TicketFindings) -> Iterator[Panel]:
             lines = {k: own for k in moments if (own := course(findings, moments, k, part))}
             title = titled(network.title, f"{part} data")
             if lines:
-                look = {words.k(k): colours[k].colour for k in lines}
                 named = {words.k(k): own for k, own in lines.items()}
                 yield Panel(
                     title,
                     _alt(findings, title, named),
-                    partial(_draw, findings, named, look, max(top, 100 * ENOUGH * STABLE_BELOW)),
+                    partial(
+                        _draw,
+                        findings,
+                        named,
+                        {words.k(k): looks[k] for k in lines},
+                        max(top, 100 * ENOUGH * STABLE_BELOW),
+                    ),
                 )
 
 
@@ -66,17 +72,18 @@ def course(findings: TicketFindings, moments: Moments, k: int, part: str) -> Cou
 
 
 def _draw(
-    findings: TicketFindings, lines: Mapping[str, Course], look: Mapping[str, str], top: float, axes: Axes
+    findings: TicketFindings, lines: Mapping[str, Course], looks: Mapping[str, Look], top: float, axes: Axes
 ) -> list[Line2D]:
     handles = []
-    for name, own in lines.items():
+    for place, (name, own) in enumerate(lines.items()):
+        look = looks[name]
         means, low, high = zip(*(band(values, findings.study.band) for values in own.values()), strict=True)
         steps = list(own)
-        axes.fill_between(steps, [100 * v for v in low], [100 * v for v in high], color=look[name], alpha=BAND, lw=0)
-        marker = "o" if len(steps) == 1 else ""
-        drawn = {"color": look[name], "linewidth": 1.6, "marker": marker, "markersize": 4.0, "label": label(name)}
-        handles += axes.plot(steps, [100 * value for value in means], **drawn)  # type: ignore[arg-type]
-    axes.axhline(100 * STABLE_BELOW, color="#999999", linestyle=(0, (1, 1.5)), linewidth=1.2)
+        axes.fill_between(steps, [100 * v for v in low], [100 * v for v in high], color=look.colour, alpha=BAND, lw=0)
+        style = look.line(label(name)) | {"markersize": 4.0, "markevery": sparse(len(steps), place)}
+        axes.plot(steps, [100 * value for value in means], **style)
+        handles.append(look.entry(label(name)))
+    handles.append(stable_line(axes))
     axes.set_xlabel("step of training")
     axes.set_xlim(0, 1.01 * findings.steps)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -102,7 +109,7 @@ def caption(findings: TicketFindings) -> str:
     """What the panels show."""
     return (
         "Instability throughout training: the copies made at k are compared at each moment of their training "
-        f"({_over(findings)}). Dotted: 2 points."
+        f"({_over(findings)}).{few(networks_of(findings))}"
     )
 
 

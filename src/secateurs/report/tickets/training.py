@@ -31,11 +31,12 @@ Curve = tuple[Cell, Look, str]
 def over_training(findings: TicketFindings) -> Iterator[Panel]:
     """A panel with dense and some levels of IMP; one with dense, one level of IMP and the same re-initialised."""
     part, imp = looked_at(findings), findings.imp
-    if part is None or imp is None or findings.first is None:
+    first = findings.first_of(imp) if imp is not None else None
+    if part is None or imp is None or first is None:
         return
     name = f"{part}_accuracy"
-    cells = [cell for cell in findings.line(imp, findings.first) if cell.level and course(cell, name) is not None]
-    whole = [cell for cell in findings.line(DENSE, findings.first) if course(cell, name) is not None]
+    cells = [cell for cell in findings.line(imp, first) if cell.level and course(cell, name) is not None]
+    whole = [cell for cell in findings.line(DENSE, first) if course(cell, name) is not None]
     dense: list[Curve] = [(cell, DENSE_LOOK, DENSE) for cell in whole]
     if cells:
         chosen = words.spread_out(cells, LEVELS)
@@ -51,7 +52,7 @@ def over_training(findings: TicketFindings) -> Iterator[Panel]:
 
 def _pair(findings: TicketFindings, cells: Sequence[Cell], redrawn: str, name: str) -> tuple[Cell, Cell] | None:
     """IMP and its re-initialisation at the most extreme level at which IMP matches; else at the first there is."""
-    both = [(cell, findings.cell(redrawn, cell.level, findings.first)) for cell in cells]
+    both = [(cell, findings.cell(redrawn, cell.level, cell.rewind)) for cell in cells]
     known = [(own, other) for own, other in both if other is not None and course(other, name) is not None]
     matching = [each for each in known if each[0].matching]
     return (matching[-1] if matching else known[0]) if known else None

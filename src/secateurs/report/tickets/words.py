@@ -7,12 +7,21 @@ from typing import Protocol, TypeVar
 
 from secateurs.report.curves import Spread
 from secateurs.report.tickets.rows import TicketStudy
-from secateurs.report.words import NOTHING, SPACE, listed, seed_list, signed
+from secateurs.report.words import NOTHING, SPACE, listed, plural, seed_list, signed
 
 T = TypeVar("T")
 
-WINNING = "winning ticket"
-"""P2 chapter 3: a network that matches from its initialisation on; from a later moment it is a matching subnetwork."""
+GROUPS = 3
+"""So many groups of levels or moments at most are told one by one in a sentence."""
+
+
+def finds(points: float) -> str:
+    """What IMP does where it matches from initialisation on, with so many points allowed (P2 sections 3.2 and 4.2.1).
+
+    >>> finds(0.0), finds(0.002)
+    ('finds winning tickets', 'finds matching subnetworks')
+    """
+    return "finds matching subnetworks" if points else "finds winning tickets"
 
 
 def remaining(density: float) -> str:
@@ -62,6 +71,15 @@ def within(points: float) -> str:
     return f"at most {100 * points:.2g} points below dense" if points else "at least as accurate as dense"
 
 
+def on(seeds: int, every: int) -> str:
+    """On how many seeds something is known, where that is not all of them.
+
+    >>> on(1, 5), on(5, 5)
+    (' (on 1 of 5 seeds)', '')
+    """
+    return f" (on {seeds} of {plural(every, 'seed')})" if seeds < every else ""
+
+
 def interval(ends: tuple[float, float] | None) -> str:
     """A 95 % interval in points; empty where there is none."""
     return "" if ends is None else f" ({signed(ends[0])} to {signed(ends[1])})"
@@ -92,10 +110,11 @@ def lost(cell: Losing) -> str:
     return ", ".join(f"{len(seeds)} {what}" for seeds, what in gone if seeds)
 
 
-def bands(study: TicketStudy) -> str:
-    """What lines and bands are, for captions."""
+def bands(study: TicketStudy, *, lost: bool = True) -> str:
+    """What lines and bands are, for captions; ``lost``: and what becomes of runs that diverged."""
     kind = "one standard deviation to each side" if study.band == "deviation" else "least to most"
-    return f"Lines: means over seeds; bands: {kind}."
+    told = lost and any(run.diverged is not None for run in study.runs)
+    return f"Lines: means over seeds; bands: {kind}.{' Runs that diverged are left out.' if told else ''}"
 
 
 class Least(Protocol):
@@ -130,6 +149,24 @@ def spread_out(items: Sequence[T], most: int) -> list[T]:
     return [items[place] for place in places]
 
 
+def neighbours(own: Sequence[float], tried: Sequence[float]) -> list[list[float]]:
+    """These densities from the highest to the lowest, those together that are neighbours among all that were tried.
+
+    >>> neighbours([0.8, 0.64, 0.1], [0.8, 0.64, 0.512, 0.1])
+    [[0.8, 0.64], [0.1]]
+    """
+    found: list[list[float]] = []
+    before = False
+    for density in sorted(set(tried), reverse=True):
+        there = density in own
+        if there and before:
+            found[-1].append(density)
+        elif there:
+            found.append([density])
+        before = there
+    return found
+
+
 def spans(own: Sequence[float], tried: Sequence[float]) -> str:
     """Where among the densities that were tried these are, neighbours together; ``"nowhere"`` of none.
 
@@ -137,19 +174,18 @@ def spans(own: Sequence[float], tried: Sequence[float]) -> str:
     'from 80 to 51.2 % and at 10 %'
     >>> spans([0.8, 0.1], [0.8, 0.1]), spans([0.8], [0.8]).replace(SPACE, " ")
     ('everywhere', 'at 80 %')
+    >>> spans([0.9, 0.7, 0.5, 0.3], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]).replace(SPACE, " ")
+    'at 4 of 7 levels between 90 and 30 %'
     """
-    order = sorted(set(tried), reverse=True)
-    there = [each in own for each in order]
-    if not any(there):
+    every, groups = set(tried), neighbours(own, tried)
+    found = [density for group in groups for density in group]
+    if not found:
         return "nowhere"
-    if all(there) and len(order) > 1:
+    if len(found) == len(every) > 1:
         return "everywhere"
-    runs: list[list[float]] = []
-    for place, density in enumerate(order):
-        if there[place] and place and there[place - 1]:
-            runs[-1].append(density)
-        elif there[place]:
-            runs.append([density])
-    alone = [density for run in runs if len(run) < 3 for density in run]
-    parts = [f"from {remaining(run[0])} to {remaining(run[-1])}{SPACE}%" for run in runs if len(run) > 2]
+    if len(groups) > GROUPS:
+        ends = f"{remaining(found[0])} and {remaining(found[-1])}{SPACE}%"
+        return f"at {len(found)} of {len(every)} levels between {ends}"
+    alone = [density for group in groups if len(group) < 3 for density in group]
+    parts = [f"from {remaining(group[0])} to {remaining(group[-1])}{SPACE}%" for group in groups if len(group) > 2]
     return listed([*parts, *([f"at {several(alone)}"] if alone else [])])

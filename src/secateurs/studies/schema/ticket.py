@@ -117,12 +117,15 @@ class TicketInstability(Settings):
     """Instability analysis of dense networks and subnetworks (P2 chapter 4); none unless ``of`` says whose.
 
     Attributes:
-        copies: how many are compared, pair by pair. The run of the study itself is the first of them.
+        copies: how many are compared, pair by pair; one more adds its run and its pairs alone. The run of the study
+            itself is the first of them, with the order of data of the dense run.
         of: names of tickets, and ``dense``: at each of their k.
         levels: of the tickets.
         after: ``continue`` trains the copies from k to the end, ``replay`` for as many steps as the whole run has
             (P2 section 4.1.2).
-        throughout: copies are compared after each so-many steps or epochs, too (P2 section 4.1.3).
+        throughout: copies are compared after each so-many steps or epochs, too (P2 section 4.1.3). For that all
+            copies of a network are trained side by side, in a job of their own: where it is asked for, neither it nor
+            ``copies`` can change in a study that goes on, since all of them would be trained again.
         points: errors on the way between two copies, ends included.
     """
 

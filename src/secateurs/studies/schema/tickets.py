@@ -29,7 +29,6 @@ from secateurs.studies.schema.ticket import (
 from secateurs.train.frozen import MomentText
 
 _RATE = 0.2  # P2's, of what is left
-_INSTABILITY = ("copies", "of", "levels", "after", "throughout")  # that ask for more runs, or fewer
 
 
 class Tickets(StudyRecipe):
@@ -57,9 +56,7 @@ class Tickets(StudyRecipe):
     grows: ClassVar[Mapping[str, Growth]] = {
         **StudyRecipe.grows,
         **dict.fromkeys(("levels", "at_levels", "rewind", "tickets.*.rewind", "tickets.*.at_levels"), "free"),
-        **dict.fromkeys(
-            (f"instability.{field}" for field in ("copies", "of", "levels", "after", "throughout")), "free"
-        ),
+        **dict.fromkeys((f"instability.{field}" for field in ("of", "levels", "after")), "free"),
         **dict.fromkeys(("dilation", "matching_within", "band", "reported"), "free"),
         **dict.fromkeys(("tickets", "instability"), "labels"),
         "densities": "prefix",
@@ -121,9 +118,16 @@ class Tickets(StudyRecipe):
         return (said.rewind or self.rewind) if said.has_moment else ()
 
     def as_compared(self) -> dict[str, Any]:
-        """With the rate that holds; without instability where none is measured."""
+        """With the rate that holds; without instability where none is measured.
+
+        How many copies are compared is a setting where they are compared throughout, and free where they are not.
+        """
         said = super().as_compared() | {"rate": None if self.densities else self.rate or _RATE}
-        return said if self.instability.of else {k: v for k, v in said.items() if k != "instability"}
+        if not self.instability.of:
+            del said["instability"]
+        elif self.instability.throughout is None:
+            del said["instability"]["copies"]
+        return said
 
     def faults(self) -> Iterator[str]:
         """Levels, moments and names that there are not, and tickets that make no sense."""
