@@ -15,7 +15,7 @@ from secateurs.core import Moment, Spec, TrainState
 from secateurs.how import Mask
 from secateurs.jobs import Context, Entry
 from secateurs.measure import evaluate
-from secateurs.procedures import channel_facts, mask_facts
+from secateurs.procedures import channel_facts, judged, mask_facts, sound
 from secateurs.studies.counted import counted
 from secateurs.studies.looks import Looks
 from secateurs.studies.schema import DataPart, LooksRecipe, ModelPart
@@ -127,8 +127,7 @@ def arrived(state: TrainState, dense: Entry, at: Moment) -> TrainState:
     """The dense run's state at a moment, marked where the run had diverged by then; consumes it."""
     told = dense.summary["diverged"]
     broken = told is not None and Moment.parse(told, at.steps_per_epoch) <= at
-    broken = broken or not all(bool(torch.isfinite(parameter).all()) for parameter in state.model.parameters())
-    return state.take(diverged=at) if broken and state.diverged is None else state
+    return state.take(diverged=at) if broken and state.diverged is None else judged(state)
 
 
 def to_the_end(
@@ -167,7 +166,8 @@ def facts_of(state: TrainState, data: Dataset, model: Spec) -> dict[str, Any]:
         return channel_facts(state.channels, dense)
     if state.mask is None:
         return {}
-    alive = sum(int((p != 0).sum()) for n, p in state.model.named_parameters() if n in state.mask)
+    named = state.model.named_parameters(remove_duplicate=False)  # a mask may have either name of a tied weight
+    alive = sum(int((p != 0).sum()) for n, p in named if n in state.mask)
     return {**mask_facts(Mask(state.mask), state.model), "alive": alive}
 
 
@@ -232,6 +232,6 @@ def final_numbers(state: TrainState, data: Dataset) -> dict[str, Any]:
     for part in ("train", "validation", "test"):
         measured = evaluate(state.model, data.task, getattr(data, part))
         summary |= {f"{part}_{name}": value for name, value in measured.items()}
-    if state.diverged is None and not math.isfinite(summary["train_loss"]):
+    if state.diverged is None and not (math.isfinite(summary["train_loss"]) and sound(state.model)):
         summary["diverged"] = str(state.moment)  # The very last steps did it: no loss of training was there to show it.
     return summary

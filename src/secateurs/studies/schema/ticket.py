@@ -147,7 +147,7 @@ class TicketInstability(Settings):
 
 
 class DilationRecipe(Settings):
-    """Training that is made shorter or longer, schedule and all (P2 section 3.4); none unless ``of`` says whose.
+    """Training that is made shorter or longer, schedule and all (P2 section 3.3.6); none unless ``of`` says whose.
 
     Attributes:
         factors: the run has so many times its epochs.
