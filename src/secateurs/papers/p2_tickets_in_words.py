@@ -7,7 +7,7 @@ from secateurs.studies.schema import TicketRecipe
 
 _WEIGHTS = {
     "rewound": "weights rewound to k",
-    "redrawn": "weights drawn anew",
+    "redrawn": "initial weights drawn anew",
     "trained": "weights of the end, trained with the whole schedule again",
 }
 
@@ -37,10 +37,10 @@ def ticket_in_words(said: TicketRecipe, score: str = "magnitude") -> str:
     >>> ticket_in_words(TicketRecipe())
     'pruned level by level by magnitude, each level trained to the end; weights rewound to k'
     >>> ticket_in_words(TicketRecipe(shuffled=True, weights="redrawn"))
-    'masks of iterative pruning by magnitude, shuffled within each layer; weights drawn anew'
+    'masks of iterative pruning by magnitude, shuffled within each layer; initial weights drawn anew'
     """
     if said.search == "random":
-        masks = "weights kept at random"
+        masks = "which weights stay is drawn at random over the whole network"
     elif said.search == "one_shot":
         masks = f"pruned at once by {score}, at the end of the dense run"
     elif said.is_chain:

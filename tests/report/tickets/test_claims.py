@@ -86,9 +86,11 @@ def test_claims_say_on_how_many_seeds(make_tickets) -> None:
     wanted = "Some results are of 2 seeds of 3: by them nothing is told apart, and deviations cannot be trusted."
     assert text[0] == wanted
     assert any(
-        each.startswith("IMP finds matching subnetworks down to 64 % of weights (on 2 of 3 seeds)") for each in text
+        each.startswith("IMP matches down to 64 % of weights (on 2 of 3 seeds, in the mean; matching") for each in text
     )
-    assert any(each.startswith("Sparsity ranges, in weights remaining (on 2 of 3 seeds): I") for each in text)
+    assert any(
+        each.startswith("Sparsity ranges, in weights remaining (on 2 of 3 seeds, in the mean): I") for each in text
+    )
     alone = said(make_tickets(changed={key: {} for key in some} | {("IMP", 1, 1): {}}))
     assert alone[0].startswith("Some results are of one seed of 3: for them there is no spread")
 
@@ -134,6 +136,28 @@ def test_early_stopping_is_paired_and_told_of_constant_rates_alone(make_tickets)
     assert "none get there no later than dense of the same seeds in the mean (2 seeds)" in told
     assert "100 steps after it" in told
     assert not any(each.startswith("Validation") for each in said(dataclasses.replace(slow, constant_rate=False)))
+
+
+def test_validation_loss_that_still_falls_tells_nothing_apart(make_tickets) -> None:
+    study = make_tickets()
+    runs = [dataclasses.replace(run, rows=looks(0.93, 700 if run.level == 1 else 1000)) for run in study.runs]
+    (told,) = [each for each in said(dataclasses.replace(study, runs=runs)) if each.startswith("Validation loss")]
+    assert told == (
+        "Validation loss of dense is still falling at the end, step 1,000: no network can be later. Of the 2 levels at "
+        "which IMP matches, 1 still fall there, too."
+    )
+
+
+def test_two_seeds_make_no_firm_claims(make_tickets) -> None:
+    study = make_tickets(seeds=2, matching_within=0.0, band="range")
+    text = said(study)
+    assert any(
+        each.startswith("IMP matches down to 64 % of weights (on 2 seeds, in the mean; matching") for each in text
+    )
+    assert not [each for each in text if "winning" in each or "95 %" in each or " to +0.00)" in each]
+    (accuracy,) = grids(found_in(study))
+    assert "95 %" not in accuracy.note
+    assert not any("(" in cell for _, lines in accuracy.parts for line in lines for cell in line.cells)
 
 
 def test_courses_leave_out_runs_that_are_not_done(make_tickets) -> None:
@@ -193,7 +217,7 @@ def test_many_moments_are_told_by_the_least_and_the_most(make_tickets) -> None:
     text = next(each for each in said(dataclasses.replace(study, runs=runs)) if each.startswith("IMP:"))
     assert text.startswith(
         "IMP: matches at no level tried from k = 100; matches down to 51.2 % of weights from k = 400 "
-        "(least and most of 4 moments; the table reach.csv has all)"
+        "(least and most of 4 moments; the table reach.csv has all; matching"
     )
 
 

@@ -138,13 +138,14 @@ def test_sentences_say_what_was_found(make_tickets) -> None:
         "global random matches down to 80 % of weights.",
         "Sparsity ranges, in weights remaining: I (randomly pruned networks match, too) at 80 %; "
         "II (only IMP's match) at 64 %; III (none matches) at 51.2 %. Random is global random.",
-        "IMP against one-shot IMP: better at 64 and 51.2 %, +0.40 to +1.00 points; "
+        "IMP against one-shot IMP: better at 64 and 51.2 %, mean differences from +0.40 to +1.00 points over levels; "
         "not told apart at 80 %, 0.00 points (0.00 to 0.00).",
-        "IMP against LRR: worse at 64 and 51.2 %, -0.80 to -0.20 points; "
+        "IMP against LRR: worse at 64 and 51.2 %, mean differences from -0.80 to -0.20 points over levels; "
         "not told apart at 80 %, 0.00 points (0.00 to 0.00).",
-        "IMP against random re-initialisation: better everywhere, +0.20 to +2.00 points.",
-        "IMP against layer-wise random: better everywhere, +0.30 to +2.50 points.",
-        "IMP against global random: better everywhere, +0.50 to +29.00 points.",
+        "IMP against random re-initialisation: better everywhere, mean differences from "
+        "+0.20 to +2.00 points over levels.",
+        "IMP against layer-wise random: better everywhere, mean differences from +0.30 to +2.50 points over levels.",
+        "IMP against global random: better everywhere, mean differences from +0.50 to +29.00 points over levels.",
         "These were 15 comparisons, paired by seed, with 95 % intervals by Student's t: if nothing differed, 0.75 of "
         "them would still be told apart, on average.",
         "The dense networks reach 93.2 ± 0.2 % on the test set after 1,000 steps (3 seeds).",
@@ -179,7 +180,7 @@ def test_lost_runs_empty_layers_and_one_seed(make_tickets) -> None:
     text = plain(" ".join(summary(find_tickets(make_tickets(seeds=1, changed=changed))[0])))
     for wanted in (
         "One seed: there is no spread, nothing is told apart, and what matches may do so by luck.",
-        "IMP finds matching subnetworks down to 80 % of weights (matching",
+        "IMP matches down to 80 % of weights (on 1 seed; matching",
         "Layer collapse: global random leaves no weight in b.weight, at 51.2 % (seed 0).",
         "1 run diverged and took no part in any mean: IMP, 64 % of weights, k = 0, seed 0, after epoch 2.",
         "1 run without a result: IMP, 51.2 % of weights, k = 0, seed 0.",

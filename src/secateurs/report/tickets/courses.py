@@ -46,10 +46,14 @@ def looked_at(findings: TicketFindings) -> str | None:
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a run's validation loss was lowest: the step, and the test accuracy there (None: not looked at)."""
+    """Where a run's validation loss was lowest: the step, and the test accuracy there (None: not looked at).
+
+    ``last``: nobody looked later, so that it may be falling still.
+    """
 
     step: int
     test: float | None
+    last: bool = False
 
 
 def stop_of(run: TicketRun) -> Stop | None:
@@ -59,7 +63,9 @@ def stop_of(run: TicketRun) -> Stop | None:
     rows = [row for row in run.rows if number(row, "validation_loss") is not None]
     steps = [int(row["steps"]) for row in rows]
     place = early_stopping(steps, [number(row, "validation_loss") for row in rows])
-    return None if place is None else Stop(steps[place], number(rows[place], "test_accuracy"))
+    if place is None:
+        return None
+    return Stop(steps[place], number(rows[place], "test_accuracy"), last=steps[place] == max(steps))
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,11 @@ class Speed:
     def tests(self) -> tuple[float, ...]:
         """Test accuracies there, as far as they are known."""
         return tuple(stop.test for stop in self.stops.values() if stop.test is not None)
+
+    @property
+    def falling(self) -> bool:
+        """Whether validation loss is lowest at the last look on every seed."""
+        return all(stop.last for stop in self.stops.values())
 
 
 def speeds(findings: TicketFindings) -> tuple[Speed, ...]:

@@ -72,7 +72,7 @@ def _draw(
     examples: int | None,
     axes: Axes,
 ) -> list[Line2D]:
-    pen, look = Pen(axis, findings.study.band, scale=1.0), looks_of(findings.study)
+    pen, look = Pen(axis, findings.study.band, scale=1.0, floor=0.0), looks_of(findings.study)
     handles = [
         pen.line(axes, points, look[name], name, beside=(place, len(lines)))
         for place, (name, points) in enumerate(lines.items())

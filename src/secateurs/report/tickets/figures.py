@@ -75,11 +75,15 @@ FIGURES: tuple[Figure, ...] = (
 )
 """Every kind of figure. Chapter 3's and figure 4-13 come first, then the instability of chapter 4."""
 
+MANY_PANELS, MANY_ACROSS = 16, 4
+"""Of more panels than these so many stand side by side in the PNG."""
+
 
 def drawn(findings: TicketFindings) -> Iterator[Drawn]:
     """The figures that there is something for."""
     for each in FIGURES:
         panels = tuple(each.panels(findings))
         if panels:
-            columns = None if each.columns is None else min(each.columns, len(panels))
+            wide = None if each.columns is None else min(each.columns, len(panels))
+            columns = MANY_ACROSS if len(panels) > MANY_PANELS else wide
             yield Drawn(each.name, each.heading, panels, each.caption(findings), columns)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from secateurs.report.curves import Spread
+from secateurs.report.methods.compared import FEWEST
 from secateurs.report.tickets import stability_grids, words
 from secateurs.report.tickets.cells import Cell
 from secateurs.report.tickets.findings import RANDOM, TicketFindings
@@ -27,7 +27,7 @@ def overall(found: Sequence[TicketFindings]) -> Iterator[Grid]:
         yield _extremes(judged)
     lines = [line for each in judged for line in _from_start(each)]
     if lines:
-        yield _starts(lines)
+        yield _starts(lines, [each for each in judged if list(_from_start(each))])
     yield from _beside_others(found)
 
 
@@ -63,19 +63,27 @@ def _from_start(findings: TicketFindings) -> Iterator[Line]:
         return
     others = (findings.one_of(*RANDOM), findings.one_of("redrawn"))
     beside = [None if name is None else findings.cell(name, extreme.level, start) for name in others]
-    below = own.difference
-    drop = NOTHING if below is None else words.difference(Spread(-below.mean, below.sd, below.n))
-    shown = (plain_percent(findings.dense()), *(_test(cell) for cell in (own, *beside)), drop, _matching(own))
+    shown = (plain_percent(findings.dense()), *(_test(cell) for cell in (own, *beside)))
+    shown += (words.difference(own.difference), _matching(own))
     yield Line(findings.setting, (words.remaining(extreme.density), *shown))
 
 
-def _starts(lines: Sequence[Line]) -> Grid:
-    columns = ("Setting", "Weights remaining, %", "Dense, %", "IMP, %", "Random pruning, %", "Re-initialised, %")
+def _starts(lines: Sequence[Line], found: Sequence[TicketFindings]) -> Grid:
+    imp = _names((each.imp for each in found), "IMP")
+    random = _names((each.one_of(*RANDOM) for each in found), "Random pruning")
+    redrawn = _names((each.one_of("redrawn") for each in found), "Re-initialised")
+    heads = ("Setting", "Weights remaining, %", "Dense, %", f"{imp}, %", f"{random}, %", f"{redrawn}, %")
     note = (
-        "Test accuracy with weights from k = 0, at the level of the table above; Δ IMP: dense minus IMP in points, "
-        "paired by seed."
+        f"Test accuracy with weights from k = 0, at the level of the table above; {imp} minus dense is paired by seed "
+        "(P2 table 4.2 prints dense minus IMP)."
     )
-    return Grid("start", "Rewound to k = 0", (*columns, "Δ IMP", "Matching?"), (("", tuple(lines)),), note, text=1)
+    columns = (*heads, f"{imp} minus dense, points", "Matching?")
+    return Grid("start", "Rewound to k = 0", columns, (("", tuple(lines)),), note, text=1)
+
+
+def _names(names: Iterable[str | None], role: str) -> str:
+    """What settings call a ticket of one role; the role where none has one."""
+    return " or ".join(dict.fromkeys(name for name in names if name is not None)) or role
 
 
 def _matching(cell: Cell) -> str:
@@ -110,9 +118,13 @@ def _accuracies(findings: TicketFindings) -> Grid:
     whole = [cell for cell in findings.cells if cell.ticket == DENSE][:1]  # it is that of every moment
     parts = {DENSE: whole, **{name: [c for c in findings.cells if c.ticket == name] for name in findings.tickets}}
     lines = tuple((name, tuple(_lines(own, several_k))) for name, own in parts.items() if own)
-    several = "; differences are paired by seed, with their 95 % intervals by Student's t"
+    several = ", ± standard deviation; differences are paired by seed" if len(findings.seeds) > 1 else ""
+    if len(findings.seeds) >= FEWEST:
+        several += f", with 95 % intervals by Student's t where there are {FEWEST} seeds or more"
+    if findings.study.band == "range":
+        several += "; the bands of figures are from the minimum to the maximum"
     note = (
-        f"Mean over seeds{', ± standard deviation' + several if len(findings.seeds) > 1 else ''}. Matching: in "
+        f"Mean over seeds{several}. Matching: in "
         f"the mean {words.within(findings.study.matching_within)} of the same seeds; a diverged run matches nothing. "
         "Shaded: the fewest weights at which the ticket matches."
     )

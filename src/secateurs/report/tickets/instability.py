@@ -18,6 +18,7 @@ from secateurs.report.tickets.pairs import Moments, Network, Sample, compared, c
 from secateurs.report.tickets.pairs_words import MANY, few, over, shown, titled, told
 from secateurs.report.tickets.rewind_axis import Pen, RewindAxis, axis_of, stable_line
 from secateurs.report.tickets.stability import ENOUGH
+from secateurs.report.tickets.stability_grids import GUESSING
 
 Lines = dict[str, dict[int, Sample]]
 """By the name of a line, its values at each k."""
@@ -77,7 +78,7 @@ def _panels(
 def _draw(
     findings: TicketFindings, lines: Lines, looks: Mapping[str, Look], axis: RewindAxis, top: float, axes: Axes
 ) -> list[Line2D]:
-    pen = Pen(axis, findings.study.band)
+    pen = Pen(axis, findings.study.band, floor=0.0)
     handles = [
         pen.line(axes, points, looks[name], name, beside=(place, len(lines)))
         for place, (name, points) in enumerate(lines.items())
@@ -101,7 +102,9 @@ def caption(findings: TicketFindings) -> str:
     return (
         f"Linear interpolation instability against the step k at which copies were made: the highest error on the "
         f"straight way between two of them, less the mean of its ends ({over(findings, networks)}). Below 2 points a "
-        f"network is called stable to the noise of SGD. The k that were tried are equally spaced.{few(networks, MANY)}"
+        f"network is called stable to the noise of SGD. The k that were tried are equally spaced. Bands end at 0: no "
+        "instability is less."
+        f"{few(networks, MANY)}{GUESSING if findings.at_chance else ''}"
     )
 
 

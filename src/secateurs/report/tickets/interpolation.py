@@ -107,7 +107,8 @@ def caption(findings: TicketFindings) -> str:
     lines = "for each k" if len(tried(networks)) > 1 else f"for {words.k(tried(networks)[0])}"
     return (
         f"Error of the networks on the straight way between two copies that were trained from the same state at k with "
-        f"different noise of SGD, {lines}; the copies are at 0 and 1 ({over(findings, networks)}). "
+        f"different noise of SGD, {lines}; at alpha = 0 is the second copy of a pair, at 1 the first "
+        f"({over(findings, networks)}). "
         "Pairs of one seed share copies: neither here nor below are they independent, and bands over pairs are no "
         f"margins of error.{few(networks)}"
     )

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex
 from secateurs.report.methods.looks import COLOURS, MARKERS, STYLES, Look
 from secateurs.report.tickets.rows import DENSE, TicketStudy
 
-DENSE_LOOK = Look("#4D4D4D", "o", (0, (5, 2)))
-"""The dense network among tickets."""
+DENSE_LOOK = Look("#4D4D4D", "o", (0, (2.6, 1.4)))
+"""The dense network among tickets; its dashes are short enough to be seen in a legend, beside the marker."""
 
 _TICKETS = tuple(colour for colour in COLOURS if colour != "#000000")
 

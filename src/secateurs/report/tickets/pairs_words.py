@@ -55,7 +55,7 @@ def few(networks: Iterable[Network], most: int = LEVELS) -> str:
 
 def edges(findings: TicketFindings) -> str:
     """What a band is, in words."""
-    return "least to most" if findings.study.band == "range" else "one standard deviation"
+    return "minimum to maximum" if findings.study.band == "range" else "one standard deviation"
 
 
 def titled(*parts: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,21 +90,27 @@ class RewindAxis:
 
 @dataclass(frozen=True)
 class Pen:
-    """How lines against k are drawn: on which axis, with which band; ``scale`` is what values are multiplied by."""
+    """How lines against k are drawn: on which axis, with which band; ``scale`` is what values are multiplied by.
+
+    ``floor``: bands end there, of what cannot be less.
+    """
 
     axis: RewindAxis
     band: Band
     scale: float = 100.0
+    floor: float = -math.inf
 
     def line(
         self, axes: Axes, points: Mapping[int, Sample], look: Look, name: str, beside: tuple[int, int] = (0, 1)
     ) -> Line2D:
-        """A line with its band through the means at each k; of a single k a marker with a bar. The legend's entry.
+        """A line with its band through the means at each k; of a single one a marker with a bar. The legend's entry.
 
         Args:
             beside: the line's place among how many: so markers at the only k do not hide each other.
         """
-        drawn_at = [[self.scale * each for each in band(own.values, self.band)] for own in points.values()]
+        drawn_at = [
+            [max(self.scale * each, self.floor) for each in band(own.values, self.band)] for own in points.values()
+        ]
         middle = [mean for mean, _, _ in drawn_at]
         drawn = look.line(label(name))
         if len(self.axis.steps) == 1:
@@ -115,7 +122,10 @@ class Pen:
             return Line2D([], [], **(drawn | {"linestyle": "none"}))
         x_of = [self.axis.place(step) for step in points]
         lows, highs = [low for _, low, _ in drawn_at], [high for _, _, high in drawn_at]
-        axes.fill_between(x_of, lows, highs, color=look.colour, alpha=BAND, linewidth=0)
+        if len(points) > 1:
+            axes.fill_between(x_of, lows, highs, color=look.colour, alpha=BAND, linewidth=0)
+        else:
+            axes.vlines(x_of, lows, highs, color=look.colour, linewidth=1.2)
         axes.plot(x_of, middle, **drawn)
         return look.entry(label(name))
 

@@ -85,6 +85,14 @@ def _stops(findings: TicketFindings) -> Iterator[str]:
     later = [(each.cell.density, waits) for each in own if (waits := _later(each, dense))]
     if not later:
         return
+    if dense.falling:
+        falling = sum(each.falling for each in own)
+        too = "all" if falling == len(own) else f"{falling}" if falling else "none"
+        yield (
+            f"Validation loss of dense is still falling at the end, step {fmean(dense.steps):,.0f}: no network can be "
+            f"later. Of the {plural(len(own), 'level')} at which {findings.imp} matches, {too} still fall there, too."
+        )
+        return
     sooner = sum(fmean(waits) <= 0 for _, waits in later)
     said = "all" if sooner == len(later) else f"{sooner}" if sooner else "none"
     density, least = min(((density, fmean(waits)) for density, waits in later), key=lambda each: each[1])

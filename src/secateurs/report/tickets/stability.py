@@ -9,6 +9,7 @@ from statistics import fmean
 
 from secateurs.core import STABLE_BELOW
 from secateurs.core.matching import first_from, is_matching, median_step
+from secateurs.report.chance import hardly_better
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.pairs import PARTS, Network, compared, errors_at_end, sample, way
 from secateurs.report.tickets.rows import DENSE, After, Copies
@@ -151,6 +152,15 @@ def accuracies_at(findings: TicketFindings) -> Iterator[tuple[Network, int, dict
                 at[each.seed] = 1 - fmean(errors.values())
         at |= dict.fromkeys(cell.diverged)
         yield network, cell.step, at
+
+
+def guessing_at(findings: TicketFindings, network: Network) -> tuple[int, ...]:
+    """The k from which a pruned network ends hardly better than chance, in the mean over seeds."""
+    chance = findings.study.chance.get(findings.setting)
+    found = [
+        (k, [a for a in at.values() if a is not None]) for each, k, at in accuracies_at(findings) if each == network
+    ]
+    return tuple(k for k, known in found if chance is not None and known and hardly_better(fmean(known), chance))
 
 
 def together(found: Iterable[Onset]) -> Counter[tuple[bool, bool]]:

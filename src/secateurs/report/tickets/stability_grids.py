@@ -11,6 +11,9 @@ from secateurs.report.tickets.pairs import Moments, Network, Sample, compared, p
 from secateurs.report.tickets.stability import Onset, onsets
 from secateurs.report.words import NOTHING
 
+GUESSING = " The dense networks here are hardly better than chance: that they are stable says nothing."
+"""What must stand beside stability where nothing was learned."""
+
 
 def grids(findings: TicketFindings) -> Iterator[Grid]:
     """Of one setting; none where no copies were compared."""
@@ -18,8 +21,9 @@ def grids(findings: TicketFindings) -> Iterator[Grid]:
     steps = tried(networks)
     if len(steps) > 1:
         yield _stability([onset for onset in onsets(findings) if onset.stable], findings)
-    if steps:
-        yield _instability(networks)
+    found = instability(findings)
+    if found is not None:
+        yield found
 
 
 def _stability(found: Sequence[Onset], findings: TicketFindings) -> Grid:
@@ -34,6 +38,7 @@ def _stability(found: Sequence[Onset], findings: TicketFindings) -> Grid:
         "same seed, at any k. Where a copy diverged a seed is neither. The last columns count seeds. A network that "
         "has learned nothing is stable, too."
     )
+    note += GUESSING if findings.at_chance else ""
     return Grid("stability", "From which k on networks are stable and match", columns, tuple(parts), note)
 
 
@@ -53,7 +58,13 @@ def _count(by: Mapping[int, int | None]) -> str:
     return str(sum(step is not None for step in by.values())) if by else NOTHING
 
 
-def _instability(networks: Mapping[Network, Moments]) -> Grid:
+def instability(findings: TicketFindings) -> Grid | None:
+    """Instability of each network at each k; None where no copies were compared."""
+    networks = compared(findings)
+    return _instability(networks, findings) if tried(networks) else None
+
+
+def _instability(networks: Mapping[Network, Moments], findings: TicketFindings) -> Grid:
     parts = parts_of(networks)
     columns = (
         "Weights remaining, %",
@@ -71,6 +82,7 @@ def _instability(networks: Mapping[Network, Moments]) -> Grid:
             cells = (f"{k:,}", *(_points(found) for found in samples), *counts)
             by.setdefault(network.ticket, []).append(Line(words.remaining(network.density), cells))
     note = "Instability in percentage points: mean over pairs of copies, ± standard deviation. Below 2: stable."
+    note += GUESSING if findings.at_chance else ""
     told = tuple((name, tuple(lines)) for name, lines in by.items())
     return Grid("instability", "Instability", columns, told, note)
 

@@ -9,8 +9,8 @@ from secateurs.report.tickets import words
 from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.pairs import Moments, Network, Sample, compared, sample, tried
 from secateurs.report.tickets.rows import DENSE, Copies
-from secateurs.report.tickets.stability import Onset, both_judged, has_lost, onsets, together
-from secateurs.report.tickets.stability_words import at_k, by_level, named_levels, points, share
+from secateurs.report.tickets.stability import Onset, both_judged, guessing_at, has_lost, onsets, together
+from secateurs.report.tickets.stability_words import at_k, by_level, guess, named_levels, points, share
 from secateurs.report.words import NAMED, SPACE, listed, plural
 
 
@@ -20,21 +20,22 @@ def sentences(findings: TicketFindings) -> Iterator[str]:
     steps = tried(networks)
     if steps:
         found = [onset for onset in onsets(findings) if onset.stable]
-        yield from _at_one(networks, steps[0]) if len(steps) == 1 else _onsets(findings, found, steps)
+        yield from _at_one(findings, networks, steps[0]) if len(steps) == 1 else _onsets(findings, found, steps)
         yield from _together(found)
         yield from _replayed(findings, found)
         yield from _at_rewinding(findings, found)
     yield from _lost(findings.copies)
 
 
-def _at_one(networks: Mapping[Network, Moments], step: int) -> Iterator[str]:
+def _at_one(findings: TicketFindings, networks: Mapping[Network, Moments], step: int) -> Iterator[str]:
     """Of a study with one k: how unstable each ticket is there."""
     for name in dict.fromkeys(network.ticket for network in networks):
         own = [network for network in networks if network.ticket == name]
         levels = words.spread_out(own, NAMED)
         told = [each for network in levels if (each := _level(network, networks[network].get(step, ())))]
         if told:
-            yield f"Instability of {name} from {words.k(step)} on: {'; '.join(told)}."
+            guessing = guess([each for each in levels if step in guessing_at(findings, each)], len(levels))
+            yield f"Instability of {name} from {words.k(step)} on: {'; '.join(told)}{guessing}."
 
 
 def _level(network: Network, copies: Sequence[Copies]) -> str:
@@ -58,11 +59,19 @@ def _onsets(findings: TicketFindings, found: Sequence[Onset], steps: Sequence[in
         own = [onset for onset in found if onset.network.ticket == name]
         if name == DENSE:
             yield from (f"The dense networks are {_stable(findings, onset)}." for onset in own)
-        elif len(own) == 1:
+            continue
+        guessing = guess([onset.network for onset in own if _stable_but_guessing(findings, onset)], len(own))
+        if len(own) == 1:
             matching = _matching(own[0])
-            yield f"{name}, {words.left(own[0].network.density)}: {_stable(findings, own[0])}{matching}."
+            yield f"{name}, {words.left(own[0].network.density)}: {_stable(findings, own[0])}{matching}{guessing}."
         else:
-            yield f"{name}: {by_level(own)}."
+            yield f"{name}: {by_level(own)}{guessing}."
+
+
+def _stable_but_guessing(findings: TicketFindings, onset: Onset) -> bool:
+    """Whether a network is stable in the end, but hardly better than chance at some k at which it is."""
+    medians = [median for part in ("train", "test") if (median := onset.stable_median(part)) is not None]
+    return any(step >= median for median in medians[:1] for step in guessing_at(findings, onset.network))
 
 
 def _stable(findings: TicketFindings, onset: Onset) -> str:

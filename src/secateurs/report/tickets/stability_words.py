@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from secateurs.report.tickets import words
 from secateurs.report.tickets.findings import TicketFindings
-from secateurs.report.tickets.pairs import Sample
+from secateurs.report.tickets.pairs import Network, Sample
 from secateurs.report.tickets.stability import Onset
 from secateurs.report.words import SPACE, listed
 
@@ -31,6 +31,20 @@ def at_k(step: float) -> str:
 def share(findings: TicketFindings, step: float) -> str:
     percent = 100 * step / findings.steps
     return f"{percent:.{0 if percent >= 9.95 else 1}f}{SPACE}% of training"
+
+
+def guess(networks: Sequence[Network], of: int) -> str:
+    """What must stand beside the stability of networks that learned nothing.
+
+    >>> guess([Network("IMP", 2, 0.1)], 3).replace(SPACE, " ")
+    '; at 10 % of weights such networks are hardly better than chance, and that they are stable says nothing'
+    >>> guess([], 3)
+    ''
+    """
+    if not networks:
+        return ""
+    where = f"at {words.several([each.density for each in networks])} of weights " if of > 1 else ""
+    return f"; {where}such networks are hardly better than chance, and that they are stable says nothing"
 
 
 def by_level(own: Sequence[Onset], part: str = "train") -> str:

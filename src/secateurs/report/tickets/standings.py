@@ -32,7 +32,7 @@ def _reaches(findings: TicketFindings) -> Iterator[str]:
     for name in _ordered(findings):
         found = _of(findings, name)
         if found:
-            yield f"{_how_far(name, found, findings)}{told}."
+            yield f"{_how_far(name, found, findings)}{told}.".replace(") (", "; ", 1)
             told = ""
 
 
@@ -57,7 +57,7 @@ def _how_far(name: str, found: Sequence[Reach], findings: TicketFindings) -> str
     every = len(findings.seeds)
     if len(alike) == 1:
         one = found[0]
-        from_start = one.step == 0 and name == findings.imp and len(found) == 1
+        from_start = one.step == 0 and name == findings.imp and len(found) == 1 and one.seeds >= FEWEST
         verb = words.finds(findings.study.matching_within) if from_start else "matches"
         alone = one.step is not None and len(findings.moments) > 1
         k = f", from each of {len(found)} moments" if len(found) > 1 else f", from {_moments(found)}" if alone else ""
@@ -167,8 +167,9 @@ def _told(own: Sequence[Compared], every: int) -> str:
 
 
 def _points(here: Sequence[Compared]) -> str:
-    """The differences, least to most; of one the interval."""
+    """The differences of means, least to most; of one the interval."""
     low, high = (find(here, key=lambda each: each.difference.mean) for find in (min, max))
     if signed(low.difference.mean) == signed(high.difference.mean):
-        return f"{signed(low.difference.mean)} points{words.interval(low.interval) if len(here) == 1 else ''}"
-    return f"{signed(low.difference.mean)} to {signed(high.difference.mean)} points"
+        told = words.difference(low.difference, low.interval if len(here) == 1 else None)
+        return told.replace(" (", " points (", 1) if " (" in told else f"{told} points"
+    return f"mean differences from {signed(low.difference.mean)} to {signed(high.difference.mean)} points over levels"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from secateurs.report.overview import Row
@@ -21,6 +22,9 @@ from secateurs.report.tickets.findings import TicketFindings
 from secateurs.report.tickets.rows import DENSE, TicketRun
 
 _CELL = ("setting", "ticket", "level", "density", "rewind", "step")
+
+TOGETHER = 5000
+"""So many rows are in memory at once when files are written."""
 
 
 def place_row(findings: TicketFindings, cell: Cell) -> Row:
@@ -188,11 +192,15 @@ def tables(found: Sequence[TicketFindings]) -> dict[str, list[Row]]:
 
 
 def write_tables(found: Sequence[TicketFindings], folder: Path) -> list[Path]:
-    """Write every table as ``<folder>/<name>.csv``; return the files."""
+    """Write every table as ``<folder>/<name>.csv``, not all rows at once: those of ways are many. Return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, rows in tables(found).items():
+    for name, table in TABLES.items():
         path = folder / f"{name}.csv"
-        path.write_text(to_csv(rows, TABLES[name].columns), encoding="utf-8")
+        rows = (row for each in found for row in table.rows(each))
+        with path.open("w", encoding="utf-8") as file:
+            file.write(to_csv((), table.columns))
+            while some := list(islice(rows, TOGETHER)):
+                file.write(to_csv(some, table.columns).partition("\n")[2])
         written.append(path)
     return written

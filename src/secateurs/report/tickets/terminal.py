@@ -7,14 +7,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from secateurs.report.methods.compared import FEWEST
 from secateurs.report.terminal import say
-from secateurs.report.tickets import words
+from secateurs.report.tickets import stability_grids, words
 from secateurs.report.tickets.findings import TicketFindings, find_tickets
 from secateurs.report.tickets.grid import Grid
 from secateurs.report.tickets.grids import overall
 from secateurs.report.tickets.rows import DENSE, TicketStudy
 from secateurs.report.tickets.sentences import summary
-from secateurs.report.words import NOTHING, listed, plain_percent
+from secateurs.report.words import NOTHING, listed, plain_percent, plural
 
 WIDTH = 22
 """Columns of the terminal that a ticket takes; so many stand side by side as there is room for."""
@@ -30,6 +31,9 @@ def show_tickets(study: TicketStudy, console: Console) -> None:
         console.print(Text(findings.setting, style="bold"))
         if findings.has_results:
             _accuracies(findings, console)
+        elif (unstable := stability_grids.instability(findings)) is not None:
+            console.print(Text("Instability, percentage points"))
+            console.print(_grid(unstable))
         say(summary(findings), console)
     if len(found) > 1:
         for grid in overall(found):
@@ -66,13 +70,16 @@ def _moments(findings: TicketFindings) -> str:
         if first is not None:
             by.setdefault(steps[first], []).append(name)
     told = [f"{words.k(step)}{f' ({listed(names)})' if len(by) > 1 else ''}" for step, names in sorted(by.items())]
-    return f", from the earliest of {len(findings.moments)} moments: {', '.join(told)}" if told else ""
+    rest = "the other is" if len(findings.moments) == 2 else "the others are"
+    which = f"the earliest of {len(findings.moments)} rewinding moments; {rest} in the report"
+    return f", from {', '.join(told)} ({which})" if told else ""
 
 
 def _starred(findings: TicketFindings) -> str:
     """What stands beside accuracies: a star, and how many seeds there are where some are lost."""
     within = words.within(findings.study.matching_within)
-    star = "" if findings.at_chance else f" *: it matches, in the mean over seeds {within}."
+    seeds = f"only {plural(findings.fewest, 'seed')}" if findings.fewest < FEWEST else "seeds"
+    star = "" if findings.at_chance else f" *: it matches, in the mean over {seeds} {within}."
     return star + (" In brackets: of how many seeds." if findings.diverged or findings.missing else "")
 
 

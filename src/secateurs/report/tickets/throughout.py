@@ -79,7 +79,9 @@ def _draw(
         look = looks[name]
         means, low, high = zip(*(band(values, findings.study.band) for values in own.values()), strict=True)
         steps = list(own)
-        axes.fill_between(steps, [100 * v for v in low], [100 * v for v in high], color=look.colour, alpha=BAND, lw=0)
+        axes.fill_between(
+            steps, [max(100 * v, 0.0) for v in low], [100 * v for v in high], color=look.colour, alpha=BAND, lw=0
+        )
         style = look.line(label(name)) | {"markersize": 4.0, "markevery": sparse(len(steps), place)}
         axes.plot(steps, [100 * value for value in means], **style)
         handles.append(look.entry(label(name)))

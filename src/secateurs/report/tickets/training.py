@@ -39,15 +39,21 @@ def over_training(findings: TicketFindings) -> Iterator[Panel]:
     whole = [cell for cell in findings.line(DENSE, first) if course(cell, name) is not None]
     dense: list[Curve] = [(cell, DENSE_LOOK, DENSE) for cell in whole]
     if cells:
-        chosen = words.spread_out(cells, LEVELS)
-        curves = [(cell, look, words.left(cell.density)) for cell, look in zip(chosen, _levels(chosen), strict=True)]
+        redrawn = findings.one_of("redrawn")
+        pair = _pair(findings, cells, redrawn, name) if redrawn is not None else None
+        some = [*words.spread_out(cells, LEVELS), *(pair[:1] if pair is not None else ())]
+        chosen = [cell for cell in cells if cell in some]
+        curves = [(cell, look, _name(cell)) for cell, look in zip(chosen, _levels(chosen), strict=True)]
         yield _panel(findings, [*dense, *curves], part, f"{imp}, {words.k(cells[0].step or 0)}")
-    redrawn = findings.one_of("redrawn")
-    pair = _pair(findings, cells, redrawn, name) if redrawn is not None else None
-    if pair is not None and redrawn is not None:
-        look = looks_of(findings.study)
-        curves = [(pair[0], look[imp], imp), (pair[1], look[redrawn], redrawn)]
-        yield _panel(findings, [*dense, *curves], part, f"{words.left(pair[0].density)}")
+        if pair is not None:
+            # One legend for both panels: the level looks as it does among the others.
+            own = [curve for curve in curves if curve[0] is pair[0]]
+            again = (pair[1], looks_of(findings.study)[pair[1].ticket], _name(pair[1]))
+            yield _panel(findings, [*dense, *own, again], part, f"{words.left(pair[0].density)}")
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.ticket}, {words.left(cell.density)}"
 
 
 def _pair(findings: TicketFindings, cells: Sequence[Cell], redrawn: str, name: str) -> tuple[Cell, Cell] | None:
@@ -97,9 +103,10 @@ def _draw(curves: Sequence[Curve], part: str, kind: Band, axes: Axes) -> list[Li
 
 def caption(findings: TicketFindings) -> str:
     """What the panels show."""
-    part = looked_at(findings)
+    part, alone = looked_at(findings), len(list(over_training(findings))) == 1
     more = "" if part == "test" else f" Nobody looked at test data on the way: this is {part} accuracy."
     return (
         f"Accuracy against the step of training, each network looked at along the way. {words.bands(findings.study)} "
-        f"The axis leaves out the lowest third of each line's values.{more}"
+        f"{'The panel leaves' if alone else 'Both panels leave'} out the bottom of the axis: of each line up to a "
+        f"third of the looks, those with the lowest accuracy, may lie below it.{more}"
     )

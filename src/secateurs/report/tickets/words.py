@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from secateurs.report.curves import Spread
+from secateurs.report.methods.compared import FEWEST
 from secateurs.report.tickets.rows import TicketStudy
 from secateurs.report.words import NOTHING, SPACE, listed, plural, seed_list, signed
 
@@ -72,12 +73,14 @@ def within(points: float) -> str:
 
 
 def on(seeds: int, every: int) -> str:
-    """On how many seeds something is known, where that is not all of them.
+    """On how many seeds something is known, where that is not all of them, or are too few to tell anything apart.
 
-    >>> on(1, 5), on(5, 5)
-    (' (on 1 of 5 seeds)', '')
+    >>> on(3, 5), on(5, 5), on(2, 2)
+    (' (on 3 of 5 seeds)', '', ' (on 2 seeds, in the mean)')
     """
-    return f" (on {seeds} of {plural(every, 'seed')})" if seeds < every else ""
+    known = f"{seeds} of {plural(every, 'seed')}" if seeds < every else plural(seeds, "seed")
+    mean = ", in the mean" if 1 < seeds < FEWEST else ""
+    return f" (on {known}{mean})" if seeds < max(every, FEWEST) else ""
 
 
 def interval(ends: tuple[float, float] | None) -> str:
@@ -86,12 +89,14 @@ def interval(ends: tuple[float, float] | None) -> str:
 
 
 def difference(spread: Spread | None, ends: tuple[float, float] | None = None) -> str:
-    """A difference of accuracies in points, with its interval.
+    """A difference of accuracies in points, with its interval; of too few seeds without one.
 
     >>> difference(Spread(-0.012, 0.001, 3), (-0.013, -0.011)), difference(None)
     ('−1.20 (−1.30 to −1.10)', '–')
+    >>> difference(Spread(-0.012, 0.001, 2), (-0.021, -0.003))
+    '−1.20'
     """
-    return NOTHING if spread is None else f"{signed(spread.mean)}{interval(ends)}"
+    return NOTHING if spread is None else f"{signed(spread.mean)}{interval(ends) if spread.n >= FEWEST else ''}"
 
 
 class Losing(Protocol):
@@ -112,7 +117,7 @@ def lost(cell: Losing) -> str:
 
 def bands(study: TicketStudy, *, lost: bool = True) -> str:
     """What lines and bands are, for captions; ``lost``: and what becomes of runs that diverged."""
-    kind = "one standard deviation to each side" if study.band == "deviation" else "least to most"
+    kind = "one standard deviation to each side" if study.band == "deviation" else "minimum to maximum"
     told = lost and any(run.diverged is not None for run in study.runs)
     return f"Lines: means over seeds; bands: {kind}.{' Runs that diverged are left out.' if told else ''}"
 
