@@ -44,7 +44,9 @@ def show_tickets(study: TicketStudy, console: Console) -> None:
 def _accuracies(findings: TicketFindings, console: Console) -> None:
     """Test accuracy by weights remaining, a column for each ticket; a few at a time."""
     densities = words.spread_out(findings.densities, LEVELS)
-    console.print(Text(f"Test accuracy, %{_moments(findings)}.{_starred(findings)}"))
+    left_out = len(findings.densities) - len(densities)
+    rest = f" {plural(left_out, 'level')} more in the report." if left_out else ""
+    console.print(Text(f"Test accuracy, %{_moments(findings)}.{_starred(findings)}{rest}"))
     names = findings.tickets
     together = max(2, console.width // WIDTH)
     for begin in range(0, len(names), together):
