@@ -192,7 +192,7 @@ FIGURES: dict[str, Panels] = {
     "throughout": throughout.panels,
     "distances": distances.panels,
     "matching": matching.panels,
-    "gone": rewinding.distance_panels,
+    "lengths": rewinding.distance_panels,
 }
 
 

@@ -71,7 +71,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("matching", "When networks become stable, and match", matching.panels, matching.caption, columns=2),
     Figure("distances", "Other distances of copies", distances.panels, distances.caption, columns=3),
     Figure("rewinding", "The dense network at k", rewinding.error_panels, rewinding.error_caption),
-    Figure("gone", "The way gone, and left, at k", rewinding.distance_panels, rewinding.distance_caption),
+    Figure("lengths", "How far it has come at k, and has to go", rewinding.distance_panels, rewinding.distance_caption),
 )
 """Every kind of figure. Chapter 3's and figure 4-13 come first, then the instability of chapter 4."""
 
