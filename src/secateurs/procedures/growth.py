@@ -16,7 +16,7 @@ from secateurs.zoo import Dataset
 
 
 def dense_gradient(state: TrainState, data: Dataset, training: TrainSettings, *, order_seed: int = 0) -> Scores:
-    """The absolute gradient of every weight of the mask's layers, dropped ones at 0, on the minibatch that comes next (RigL).
+    """The absolute gradient of every weight of the mask's layers, dropped ones at 0, on the next minibatch (RigL).
 
     It is the gradient of the loss that is trained with, in training mode and float32: what a dense layer would have.
     The model, its buffers and gradients, and the global random state are as they were: a copy is differentiated. For
