@@ -90,7 +90,16 @@ def test_a_study_without_copies_has_empty_tables() -> None:
 def test_which_figures_there_are() -> None:
     (findings,) = find_tickets(study(throughout=list(every(1, ("0ep",), [("IMP", 1)]))))
     names = [figure.name for figure in drawn(findings)]
-    every_one = ["interpolation", "instability", "throughout", "errors", "matching", "distances", "rewinding", "lengths"]
+    every_one = [
+        "interpolation",
+        "instability",
+        "throughout",
+        "errors",
+        "matching",
+        "distances",
+        "rewinding",
+        "lengths",
+    ]
     assert [name for name in names if name in every_one] == every_one
     (one,) = find_tickets(study(seeds=1, rewind=("0ep",), names=((DENSE, 0),)))
     assert [figure.name for figure in drawn(one)] == ["interpolation", "instability", "distances", "lengths"]
