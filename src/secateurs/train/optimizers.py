@@ -47,8 +47,8 @@ class _Fused(Settings):
     """What both kinds of Adam share: one pass over the weights, or torch's own choice.
 
     ``fused`` is torch's kernel that does a step in one pass: the same formula, rounded otherwise. On a CPU it is
-    two to three times as fast, and nine times under a mask, since torch's square root of a zero takes five times
-    as long as that of another number. Only what says so has it: the keys of other jobs are what they would be without.
+    faster, above all under a mask, since torch's square root of a zero takes longer than that of another number.
+    Only what says so has it: the keys of other jobs are what they would be without.
     """
 
     fused: bool = False
