@@ -194,3 +194,22 @@ def test_groups_of_a_bottleneck_do_not_see_each_other() -> None:
 def test_bottlenecks_have_projections() -> None:
     with pytest.raises(TrainingError, match="shortcut must be 'B', got 'A'"):
         ResNet((3, 8, 8), 2, (4, 8), 1, "A", bottleneck=True)
+
+
+@pytest.mark.parametrize(("depth", "width"), [(20, 8), (20, 32), (20, 64), (20, 96), (20, 128), (32, 16)])
+def test_a_preactivation_resnet_learns_in_any_width(depth: int, width: int) -> None:
+    """P4's loads: widths of 0.5 to 8 times 16; on the meta device, where nothing is computed."""
+    with torch.device("meta"):
+        model = MODELS["preresnet"]((3, 32, 32), 100, depth=depth, width=width)
+        logits = model(torch.empty(2, 3, 32, 32))
+        logits.sum().backward()
+    assert logits.shape == (2, 100)
+    assert all(p.grad is not None and p.grad.shape == p.shape for p in model.parameters())
+    widths = [width] + [width * 2**stage for stage in range(3) for _ in range((depth - 2) // 3)]
+    by_hand = 27 * width + sum(9 * a * b for a, b in pairwise(widths)) + (2 + 8) * width * width  # two projections
+    assert by_hand == sum(p.numel() for p in prunable(model).values() if p.ndim == 4)
+
+
+def test_networks_have_the_parameters_that_p4_gives() -> None:
+    """0.27 M, 1 M and 20 M in print, appendix C."""
+    assert [round(parameters(name) / 1e6, 2) for name in ("preresnet20", "densenet40", "vgg19")] == [0.27, 1.02, 20.04]

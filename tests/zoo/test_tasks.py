@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secateurs.core import Batch, DataError, Factored
+from secateurs.core import Batch, DataError, Factored, Judges
 from secateurs.zoo import Categorical, Classification
 from toys import generator, surroundings
 
@@ -32,6 +32,13 @@ def test_loss_is_cross_entropy() -> None:
     assert float(metrics["loss"]) == pytest.approx(sum(expected), rel=1e-12)
     assert int(metrics["correct"]) == 1  # of a tie the first class is the prediction
     assert task.size(BATCH) == 3
+
+
+def test_each_example_is_judged_and_the_sum_is_counted() -> None:
+    task = Classification(3)
+    assert isinstance(task, Judges)
+    assert task.correct(LOGITS, BATCH).tolist() == [False, False, True], "of equal logits the first counts"
+    assert float(task.metrics(LOGITS, BATCH)["correct"]) == 1.0
 
 
 @given(st.floats(0, 0.99))

@@ -47,12 +47,29 @@ from secateurs.core.model import evaluating, plain_attention, prunable
 from secateurs.core.moment import Moment
 from secateurs.core.numbers import all_finite
 from secateurs.core.randomness import derive_seed, generator_for
+from secateurs.core.regimes import (
+    POORLY_CONNECTED,
+    SIMILAR_FROM,
+    TEMPERATURES,
+    Regime,
+    Selection,
+    TemperatureKind,
+    highest,
+    hotter_first,
+    raises_temperature,
+    regime,
+    select,
+    shares,
+)
 from secateurs.core.state import TrainState, under
-from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Factored, Predicts, Task
+from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Factored, Judges, Predicts, Task
 
 __all__ = [
     "MATCHING_WITHIN",
+    "POORLY_CONNECTED",
+    "SIMILAR_FROM",
     "STABLE_BELOW",
+    "TEMPERATURES",
     "Batch",
     "Classifies",
     "DataError",
@@ -62,6 +79,7 @@ __all__ = [
     "Factored",
     "Group",
     "JobError",
+    "Judges",
     "Keep",
     "Log",
     "MeasureError",
@@ -73,9 +91,11 @@ __all__ = [
     "Predicts",
     "PruningError",
     "RecipeError",
+    "Regime",
     "ScoreFn",
     "Scores",
     "SecateursError",
+    "Selection",
     "Signal",
     "SignalError",
     "SignalState",
@@ -83,6 +103,7 @@ __all__ = [
     "Spec",
     "StoreError",
     "Task",
+    "TemperatureKind",
     "TrainState",
     "TrainingError",
     "Trigger",
@@ -94,11 +115,17 @@ __all__ = [
     "evaluating",
     "first_from",
     "generator_for",
+    "highest",
+    "hotter_first",
     "is_matching",
     "least_dilation",
     "median_step",
     "plain_attention",
     "prunable",
+    "raises_temperature",
+    "regime",
+    "select",
+    "shares",
     "sparsity_range",
     "under",
     "version_of",

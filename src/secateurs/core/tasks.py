@@ -80,6 +80,18 @@ class Classifies(Protocol):
 
 
 @runtime_checkable
+class Judges(Protocol):
+    """A task that judges each example by itself; without it, examples are not resampled."""
+
+    def correct(self, output: Tensor, batch: Batch) -> Tensor:
+        """Whether each example is answered correctly, or how much of it: ``[N]``, bool, or in [0, 1].
+
+        ``metrics`` counts their sum as ``correct``.
+        """
+        ...
+
+
+@runtime_checkable
 class Examples(Protocol):
     """A finite set of examples in a fixed order, unaugmented."""
 

@@ -108,6 +108,10 @@ class HuggingFaceClassification:
         """p(y | x; theta)."""
         return self._plain.predictive(output)
 
+    def correct(self, output: Tensor, batch: Batch) -> Tensor:
+        """Whether the highest logit is that of the label, ``[N]``, bool."""
+        return self._plain.correct(output, batch)
+
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Sums over the batch: ``loss`` and ``correct``."""
         return self._plain.metrics(output, batch)
@@ -162,9 +166,12 @@ class HuggingFaceCausalLM:
         """Number of sequences in the batch."""
         return len(batch.targets)
 
-    def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Sums over the batch: ``loss``, and ``correct``, the mean share of tokens told."""
+    def correct(self, output: Tensor, batch: Batch) -> Tensor:
+        """The share of each example's tokens but the first that is told, ``[N]``, in [0, 1]."""
         known = batch.targets[:, 1:]
         counts = known.ne(_IGNORED)
-        right = (output[:, :-1].argmax(-1).eq(known) & counts).sum(1) / counts.sum(1).clamp(min=1)
-        return {"loss": self.losses(output, batch).sum(), "correct": right.sum()}
+        return (output[:, :-1].argmax(-1).eq(known) & counts).sum(1) / counts.sum(1).clamp(min=1)
+
+    def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Sums over the batch: ``loss``, and ``correct``, the mean share of tokens told."""
+        return {"loss": self.losses(output, batch).sum(), "correct": self.correct(output, batch).sum()}

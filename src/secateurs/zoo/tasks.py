@@ -98,6 +98,10 @@ class Classification:
         """p(y | x; theta)."""
         return Categorical(output)
 
+    def correct(self, output: Tensor, batch: Batch) -> Tensor:
+        """Whether the highest logit is that of the target, ``[N]``, bool."""
+        return output.argmax(-1) == batch.targets
+
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Sums over the batch: ``loss`` and ``correct``."""
-        return {"loss": self.losses(output, batch).sum(), "correct": (output.argmax(-1) == batch.targets).sum()}
+        return {"loss": self.losses(output, batch).sum(), "correct": self.correct(output, batch).sum()}

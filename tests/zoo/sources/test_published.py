@@ -48,6 +48,26 @@ def test_the_number_of_classes_is_the_published_one(
         tiny_imagenet(folder=str(tmp_path))
 
 
+@pytest.mark.parametrize(("name", "title", "classes"), [("cifar100", "CIFAR-100", 100), ("svhn", "SVHN", 10)])
+def test_both_are_loaded_by_their_names(
+    name: str,
+    title: str,
+    classes: int,
+    pixels: np.ndarray,
+    encode: Callable[..., bytes],
+    tmp_path: Path,
+    write_parquet: Callable[..., str],
+) -> None:
+    """CIFAR-100 by its fine labels, beside which stand coarse ones, which are not read."""
+    images, labels = [encode(pixels[0])] * 200, [i % classes for i in range(200)]
+    for split in ("train", "test"):
+        fine = {"fine_label": labels} if classes == 100 else {}
+        write_parquet(tmp_path / f"{split}.parquet", images, [0] * 200 if fine else labels, image="img", **fine)
+    data = DATASETS[name](folder=str(tmp_path), validation=100)
+    assert (data.name, data.title, data.num_classes, len(data.train)) == (name, title, classes, 100)
+    assert data.test.targets.bincount().tolist() == [200 // classes] * classes
+
+
 def test_a_folder_without_the_files_says_what_is_there(
     ten: dict[str, list[Any]], tmp_path: Path, write_parquet: Callable[..., str]
 ) -> None:
