@@ -96,7 +96,22 @@ def test_signs_on_a_barrier_made_by_hand() -> None:
     assert (valley.instability, valley.lmc, valley.stable, valley.highest) == (0.0, pytest.approx(0.4), True, 0.0)
     slope = Barrier((0.0, 0.5, 1.0), (0.0, 0.1, 0.2), (0.0, 1.0, 2.0))
     assert slope.instability == pytest.approx(0.1)
-    assert slope.lmc == pytest.approx(0.1), "of both ends, as far from the middle, the first counts"
+    assert slope.lmc == pytest.approx(0.1), "of both ends, as far from the middle, the better one counts"
+    back = Barrier((0.0, 0.5, 1.0), (0.2, 0.1, 0.0), (2.0, 1.0, 0.0))
+    assert back.lmc == pytest.approx(0.1), "whichever comes first: ends that differ are no barrier"
+    assert Barrier((0.0, 1.0), (1 - 11 / 23, 1 - 8 / 23), (0.0, 0.0)).lmc > 0, "however it is rounded"
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=11))
+def test_lmc_is_equation_1_by_whole_numbers_and_the_same_from_both_ends(wrong: list[int]) -> None:
+    n, points = 50, len(wrong)
+    alphas = tuple(step / (points - 1) for step in range(points))
+    twice = [wrong[0] + wrong[-1] - 2 * each for each in wrong]  # of n: the differences of which eq. 1 takes one
+    furthest = max(map(abs, twice))
+    expected = (furthest if furthest in twice else -furthest) / (2 * n)
+    for way in (wrong, wrong[::-1]):
+        errors = tuple(each / n for each in way)
+        assert Barrier(alphas, errors, errors).lmc == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_way_made_by_hand() -> None:
@@ -158,7 +173,7 @@ def test_lmc_is_the_eleven_point_way_with_statistics_of_its_own() -> None:
     way = error_barrier(net(3), one, other, TASK, examples(), points=11, recalibrate_bn=True)
     assert lmc(net(3), one, other, TASK, examples()) == way.lmc
     middle = (way.errors[0] + way.errors[-1]) / 2
-    assert abs(way.lmc) == max(abs(middle - error) for error in way.errors)
+    assert abs(way.lmc) == pytest.approx(max(abs(middle - error) for error in way.errors))
 
 
 def test_statistics_are_recalibrated_at_the_ends_too() -> None:
@@ -171,6 +186,55 @@ def test_statistics_are_recalibrated_at_the_ends_too() -> None:
         with torch.no_grad():
             twin(examples().inputs)
         assert loss == pytest.approx(evaluate(twin, TASK, examples())["loss"], rel=1e-5)
+
+
+def counted(model: nn.Module) -> list[int]:
+    """Grows by one with every forward call."""
+    calls: list[int] = []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    return calls
+
+
+@pytest.mark.parametrize("batch_size", [23, 8])
+def test_eleven_points_cost_eleven_recalibrations_and_eleven_evaluations(batch_size: int) -> None:
+    data, model, batches = examples(), net(3), -(-23 // batch_size)
+    calls = counted(model)
+    lmc(model, net(1), net(2), TASK, data, batch_size=batch_size)
+    assert (len(calls), data.taken) == (22 * batches, 22 * 23)
+    without, data = mlp(), examples()
+    calls = counted(without)
+    lmc(without, mlp(1), mlp(2), TASK, data, batch_size=batch_size)
+    assert (len(calls), data.taken) == (11 * batches, 11 * 23)
+    judged = counted(without)
+    found = error_barrier(without, mlp(1), mlp(2), TASK, examples(), points=11, each_example=True)
+    assert (len(judged), tuple(found.correct.shape)) == (11, (11, 23))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("batch_size", [7, 512])
+def test_what_is_correct_is_kept_example_by_example(batch_size: int) -> None:
+    model, a, b, data = net(3), net(1), net(2), examples()
+    plain = error_barrier(model, a, b, TASK, data, points=5, batch_size=batch_size)
+    with unchanged(model):
+        found = error_barrier(model, a, b, TASK, data, points=5, batch_size=batch_size, each_example=True)
+    assert plain.correct is None
+    assert found == plain
+    assert found.correct is not None
+    assert found.correct.dtype == torch.bool
+    assert [1 - float(marks.double().mean()) for marks in found.correct] == pytest.approx(found.errors, abs=1e-12)
+    for network, place in ((b, 0), (a, -1)):
+        with torch.no_grad():
+            expected = copy.deepcopy(network).eval()(data.inputs).argmax(1) == data.targets
+        assert torch.equal(found.correct[place], expected)
+
+
+def test_examples_are_judged_in_a_fixed_order_or_not_at_all() -> None:
+    fixed = examples()
+    pairs = TensorDataset(fixed.inputs, fixed.targets)
+    shuffled: Any = DataLoader(pairs, batch_size=5, shuffle=True, generator=generator())
+    with pytest.raises(MeasureError, match="each_example: the examples come in another order each time"):
+        error_barrier(net(3), net(1), net(2), TASK, shuffled, points=3, each_example=True)
+    with pytest.raises(MeasureError, match=r"NoPrediction does not judge each example: give it a method correct\("):
+        error_barrier(net(3), net(1), net(2), NoPrediction(), fixed, each_example=True)
 
 
 def test_statistics_can_come_from_other_examples_than_errors() -> None:

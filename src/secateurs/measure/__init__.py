@@ -2,11 +2,12 @@
 
 from secateurs.measure.barrier import Barrier, Recalibration, error_barrier, lmc
 from secateurs.measure.batches import Data
-from secateurs.measure.batchnorm import bn_statistics
+from secateurs.measure.batchnorm import bn_statistics, keeps_statistics
 from secateurs.measure.correlation import pearson
 from secateurs.measure.costs import Costs, Emissions, costs, emissions
 from secateurs.measure.differences import Distances, distances, l2_distance
 from secateurs.measure.evaluate import evaluate
+from secateurs.measure.resampling import bootstrap_cka, bootstrap_lmc
 from secateurs.measure.similarity import CKA_SAMPLES, cka, cka_matrix, outputs
 from secateurs.measure.states import State
 
@@ -20,6 +21,8 @@ __all__ = [
     "Recalibration",
     "State",
     "bn_statistics",
+    "bootstrap_cka",
+    "bootstrap_lmc",
     "cka",
     "cka_matrix",
     "costs",
@@ -27,6 +30,7 @@ __all__ = [
     "emissions",
     "error_barrier",
     "evaluate",
+    "keeps_statistics",
     "l2_distance",
     "lmc",
     "outputs",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from secateurs.core import STABLE_BELOW, MeasureError, Task
+from secateurs.core import STABLE_BELOW, Batch, MeasureError, Task
 from secateurs.measure.batches import Data
 from secateurs.measure.batchnorm import bn_statistics
-from secateurs.measure.evaluate import evaluate
+from secateurs.measure.evaluate import evaluated
+from secateurs.measure.marks import Marks
 from secateurs.measure.states import State, between, borrowed, check_masks, tensors_of, write
+
+_ROUNDING = 1e-9  # Far above that of floats, far below half an example of a million.
 
 Recalibration = bool | Literal["exact"]
 """Whether running statistics are computed anew: no, in one pass, or layer by layer (:func:`bn_statistics`)."""
@@ -26,6 +29,8 @@ class Barrier:
         alphas: the points, evenly spaced in [0, 1], ends included.
         errors: share of examples classified wrongly at each, in [0, 1].
         losses: mean loss at each, in nats; not finite where a network on the way overflows.
+        correct: whether each example is classified correctly at each point, ``[points, N]`` on the CPU, or how much
+            of it; None unless it was asked for.
 
     >>> hill = Barrier((0.0, 0.5, 1.0), errors=(0.1, 0.5, 0.2), losses=(0.4, 1.2, 0.6))
     >>> round(hill.instability, 3), hill.stable, hill.highest, round(hill.lmc, 3), round(hill.loss_increase, 3)
@@ -35,6 +40,7 @@ class Barrier:
     alphas: tuple[float, ...]
     errors: tuple[float, ...]
     losses: tuple[float, ...]
+    correct: Tensor | None = field(default=None, compare=False, repr=False)
 
     @property
     def instability(self) -> float:
@@ -60,10 +66,12 @@ class Barrier:
     def lmc(self) -> float:
         """mean(E(a), E(b)) - E(t*), t* where it is furthest from 0 (P4 eq. 1), in [-1, 1]: negative = barrier.
 
-        Of several that are equally far from 0, the first counts.
+        The two ends lie equally far on either side of 0. Where nothing between is further, there is no barrier: of
+        equals the positive one counts, so that it does not matter which network is a, nor how numbers are rounded.
         """
         middle = (self.errors[0] + self.errors[-1]) / 2
-        return max((middle - error for error in self.errors), key=abs)
+        valley, hill = middle - min(self.errors), middle - max(self.errors)
+        return valley if valley >= -hill - _ROUNDING else hill
 
 
 def error_barrier(
@@ -76,6 +84,7 @@ def error_barrier(
     points: int = 30,
     recalibrate_bn: Recalibration = False,
     calibration: Data | None = None,
+    each_example: bool = False,
     batch_size: int = 512,
 ) -> Barrier:
     """Error and loss of alpha * a + (1 - alpha) * b at evenly spaced alpha in [0, 1] (P2 section 4.1.1).
@@ -98,11 +107,14 @@ def error_barrier(
         points: how many, ends included; P2 takes 30.
         recalibrate_bn: ``True``: statistics from one pass over ``calibration``; ``"exact"``: layer by layer.
         calibration: training examples for it, ``data`` itself by default. Give them where ``data`` are test data.
+        each_example: keep what is answered correctly at each point (``Barrier.correct``), to be resampled by
+            :func:`~secateurs.measure.bootstrap_lmc`; no further pass is needed. ``data`` must come in a fixed order.
         batch_size: how many of a set of examples are looked at together.
 
     Raises:
         MeasureError: when a and b differ in architecture or mask, one is not finite, there are fewer
-            than two points, or the task counts no correct answers.
+            than two points, the task counts no correct answers, or, for ``each_example``, does not judge each
+            example or these come in another order each time.
         DataError: without examples.
 
     >>> from secateurs.core import Batch
@@ -116,7 +128,9 @@ def error_barrier(
     >>> found.errors, found.instability, found.stable
     ((0.25, 0.75, 0.75, 0.75, 0.25), 0.5, False)
     """
-    return _along("error_barrier", model, a, b, task, data, points, recalibrate_bn, calibration, batch_size)
+    return _along(
+        "error_barrier", model, a, b, task, data, points, recalibrate_bn, calibration, batch_size, each_example
+    )
 
 
 def lmc(
@@ -132,9 +146,10 @@ def lmc(
 ) -> float:
     """Linear mode connectivity: mean(E(a), E(b)) - E(gamma(t*)), t* where it is furthest from 0 (P4 eq. 1), in [-1, 1].
 
-    Negative: a barrier; below -0.05 P4 speaks of Regime I, poorly connected. gamma(t) = t a + (1 - t) b
-    at 11 points; batch norms get statistics of their own at every point, ends included. The way itself is
-    ``error_barrier(..., points=11, recalibrate_bn=True)``, which takes the same arguments.
+    Negative: a barrier; below -0.05 P4 speaks of Regime I, poorly connected (:func:`~secateurs.core.regime`).
+    gamma(t) = t a + (1 - t) b at 11 points; batch norms get statistics of their own at every point, ends included:
+    11 passes over the data for these, which networks without batch norms do without, and 11 to evaluate. The way
+    itself is ``error_barrier(..., points=11, recalibrate_bn=True)``, which takes the same arguments.
 
     Args:
         data: the training set, whole and unaugmented.
@@ -157,6 +172,7 @@ def _along(
     recalibrate_bn: Recalibration,
     calibration: Data | None,
     batch_size: int,
+    each_example: bool = False,
 ) -> Barrier:
     if points < 2:
         raise MeasureError(f"{called}: points: the two ends are points already, so at least 2, got {points}")
@@ -164,6 +180,7 @@ def _along(
     check_masks(a, b, one, other, called)
     alphas = tuple(step / (points - 1) for step in range(points))
     training = data if calibration is None else calibration
+    marks = Marks(task, called) if each_example else None
     errors, losses = [], []
     with borrowed(model) as slots:
         for alpha in alphas:
@@ -171,14 +188,20 @@ def _along(
             if recalibrate_bn:
                 exact = recalibrate_bn == "exact"
                 write(slots, bn_statistics(model, task, training, exact=exact, batch_size=batch_size))
-            measured = evaluate(model, task, data, batch_size=batch_size)
+            measured = evaluated(model, task, data, batch_size, _unseen if marks is None else marks.look)
             if "accuracy" not in measured:
                 raise MeasureError(
                     f"{called}: {type(task).__name__}.metrics counts no 'correct' answers: errors need them"
                 )
             errors.append(1 - measured["accuracy"])
             losses.append(measured["loss"])
-    return Barrier(alphas, tuple(errors), tuple(losses))
+            if marks is not None:
+                marks.next_point()
+    return Barrier(alphas, tuple(errors), tuple(losses), None if marks is None else torch.stack(marks.points))
+
+
+def _unseen(output: Tensor, batch: Batch) -> None:
+    """Nobody looks."""
 
 
 def _increase(values: tuple[float, ...]) -> float:

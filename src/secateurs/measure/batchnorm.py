@@ -79,7 +79,7 @@ def bn_statistics(
     >>> found["0.running_mean"], found["0.running_var"]
     (tensor([3.]), tensor([7.]))
     """
-    norms = {name: module for name, module in model.named_modules() if _keeps_statistics(module)}
+    norms = {name: module for name, module in model.named_modules() if keeps_statistics(module)}
     if not norms:
         return {}
     size = _without_a_single_one_left(data, batch_size)
@@ -165,7 +165,8 @@ def _named(norms: dict[str, nn.Module], moments: dict[str, _Moments], correction
     return found
 
 
-def _keeps_statistics(module: nn.Module) -> bool:
+def keeps_statistics(module: nn.Module) -> bool:
+    """Whether a module is a batch norm with statistics of its own, which :func:`bn_statistics` computes anew."""
     return isinstance(module, _BatchNorm) and module.running_mean is not None
 
 

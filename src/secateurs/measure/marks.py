@@ -1,0 +1,52 @@
+"""What each of several networks answers correctly, example by example."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from secateurs.core import Batch, Judges, MeasureError, Task
+
+
+class Marks:
+    """Collects them from evaluations of several networks, one point after the other, on the CPU.
+
+    Args:
+        called: the measure, for errors.
+
+    Raises:
+        MeasureError: when the task does not judge each example.
+    """
+
+    def __init__(self, task: Task, called: str) -> None:
+        if not isinstance(task, Judges):
+            raise MeasureError(
+                f"{called}: each_example: {type(task).__name__} does not judge each example: give it a method "
+                "correct(output, batch) that returns [N]"
+            )
+        self.points: list[Tensor] = []
+        self._task, self._called = task, called
+        self._now: list[Tensor] = []
+        self._targets: list[Tensor] = []
+        self._order: Tensor | None = None
+
+    def look(self, output: Tensor, batch: Batch) -> None:
+        """Judge a batch."""
+        self._now.append(self._task.correct(output, batch).cpu())
+        self._targets.append(batch.targets.cpu())
+
+    def next_point(self) -> None:
+        """End a point.
+
+        Raises:
+            MeasureError: when its examples came in another order than those before.
+        """
+        order = torch.cat([targets.flatten() for targets in self._targets])
+        if self._order is not None and not torch.equal(order, self._order):
+            raise MeasureError(
+                f"{self._called}: each_example: the examples come in another order each time: "
+                "pass a set, or a loader that does not shuffle"
+            )
+        self._order = order
+        self.points.append(torch.cat(self._now))
+        self._now, self._targets = [], []
