@@ -23,7 +23,7 @@ from secateurs.procedures import (
     prune_step,
 )
 from secateurs.pruner import Channels, EarlyPruner, Flops, Latency, Size, Unstructured
-from secateurs.train import Seeds, TrainSettings, begin, observe, train
+from secateurs.train import SAM, Seeds, TrainSettings, begin, observe, train
 from secateurs.what import SCORES, fisher, grasp, magnitude, random, score, snip, synflow
 from secateurs.when import (
     At,
@@ -42,6 +42,7 @@ from secateurs.when import (
 )
 
 __all__ = [
+    "SAM",
     "SCORES",
     "At",
     "Batch",

@@ -3,12 +3,14 @@
 from secateurs.train.checkpoint import pack, unpack
 from secateurs.train.frozen import Settings
 from secateurs.train.loop import begin, observe, train
-from secateurs.train.optimizers import Adam, AdamW, Sgd
+from secateurs.train.optimizers import Adam, AdamW, SamSettings, Sgd
 from secateurs.train.precision import check_precision
+from secateurs.train.sam import SAM
 from secateurs.train.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Step
 from secateurs.train.settings import Seeds, TrainSettings
 
 __all__ = [
+    "SAM",
     "Adam",
     "AdamW",
     "Constant",
@@ -16,6 +18,7 @@ __all__ = [
     "Exponential",
     "Linear",
     "OneCycle",
+    "SamSettings",
     "Seeds",
     "Settings",
     "Sgd",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from secateurs.core import Moment, Observation, Observer, Spec, TrainingError, TrainState
+from secateurs.core import Batch, Moment, Observation, Observer, Spec, TrainingError, TrainState
 from secateurs.how import Mask, enforce
 from secateurs.train.objective import objective
 from secateurs.train.precision import Arithmetic, check_precision
+from secateurs.train.sam import SAM
 from secateurs.train.settings import TrainSettings
 from secateurs.zoo import Dataset, build_model
 
@@ -47,7 +49,9 @@ def train(
 
     Batches, their order and augmentation follow from ``(order_seed, epoch)``: segments joined
     end to end, resumed or not, give the bits of one long segment. A mask in the state is
-    enforced throughout. Each observer sees every step, and every epoch's end.
+    enforced throughout. Each observer sees every step, and every epoch's end. With ``sam`` both passes of
+    a step have the same batch, augmented alike; output and loss that observers see are the first's, of
+    the weights as they were, and the gradient is the second's, which the optimiser has stepped with.
 
     When a loss of an epoch is not finite the run has diverged: ``diverged`` is set to that epoch's
     end, or to ``until`` where the segment ends within the epoch, the remaining training is left out
@@ -72,6 +76,15 @@ def train(
     model, optimizer, task = state.model, state.optimizer, data.task
     training_loss = objective(task, settings)
     arithmetic = Arithmetic(settings, next(model.parameters()).device, state.scaler)
+    sam = None if settings.sam is None else SAM(model, optimizer, settings.sam.rho, settings.sam.adaptive)
+
+    def gradient(batch: Batch) -> tuple[Tensor, Tensor]:
+        """One pass forward and backward: output and loss."""
+        output = arithmetic.output(task, model, batch)
+        loss = training_loss(output, batch)
+        arithmetic.backward(loss)
+        return output.detach(), loss.detach()
+
     state = state.take()
     with ExitStack() as enforcement:
         if state.mask is not None:
@@ -88,12 +101,11 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 optimizer.zero_grad(set_to_none=True)
-                output = arithmetic.output(task, model, batch)
-                loss = training_loss(output, batch)
-                arithmetic.step(loss, optimizer)
+                output, loss = gradient(batch) if sam is None else sam.gradient(partial(gradient, batch))
+                arithmetic.step(optimizer)
                 state.moment += 1
-                losses.append(loss.detach())
-                seen = Observation(state.moment, "step", model, task, batch, output.detach(), loss.detach())
+                losses.append(loss)
+                seen = Observation(state.moment, "step", model, task, batch, output, loss)
                 for observer in observers:
                     observer(seen)
                 if state.moment == end or state.moment.step == 0:

@@ -102,6 +102,19 @@ class AdamW(_Fused):
         )
 
 
+class SamSettings(Settings):
+    """Sharpness-aware minimisation around the optimiser, as :class:`~secateurs.train.SAM` does it.
+
+    Attributes:
+        rho: radius of the neighbourhood whose worst loss is made small, above 0; without any there is no SAM.
+        adaptive: ASAM's neighbourhood, which grows with each weight (Kwon et al. 2021). It wants a rho ten times
+            as large or more.
+    """
+
+    rho: float = Field(0.05, gt=0)
+    adaptive: bool = False
+
+
 def _groups(model: nn.Module, decay_norms_and_biases: bool) -> list[dict[str, Any]]:
     """All parameters in one group, or those with fewer than two dimensions in a second one without decay."""
     parameters = list(model.parameters())

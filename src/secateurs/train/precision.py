@@ -47,17 +47,19 @@ class Arithmetic:
         with torch.autocast(self._device_type, self._dtype):
             return task.output(model, batch).float()
 
-    def step(self, loss: Tensor, optimizer: Optimizer) -> None:
-        """Backward pass, clipping, optimiser step; what stays in ``.grad`` is the gradient that was used.
+    def backward(self, loss: Tensor) -> None:
+        """The backward pass; of float16 the gradients are scaled."""
+        (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+
+    def step(self, optimizer: Optimizer) -> None:
+        """Clipping and the optimiser's step; what stays in ``.grad`` is the gradient that was used.
 
         float16 looks at the device once a step, to know whether a gradient overflowed; the others never do.
         """
         if self._scaler is None:
-            loss.backward()
             self._clip(optimizer)
             optimizer.step()
             return
-        self._scaler.scale(loss).backward()
         self._scaler.unscale_(optimizer)
         self._clip(optimizer)
         self._scaler.step(optimizer)

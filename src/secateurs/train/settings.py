@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from secateurs.core import Moment
 from secateurs.train.dilation import dilated_epochs, dilated_moment, dilated_schedule
 from secateurs.train.frozen import MomentText, Settings
-from secateurs.train.optimizers import OptimizerSettings, Sgd
+from secateurs.train.optimizers import OptimizerSettings, SamSettings, Sgd
 from secateurs.train.schedules import Exponential, OneCycle, Schedule, highest_factor
 from secateurs.zoo.data import Augmentation, ImageSet
 
@@ -36,6 +36,9 @@ class TrainSettings(Settings):
             the loss stay in float32, and so do evaluation and signals. float16 scales its loss, and skips
             steps that overflow.
         channels_last: memory layout of weights and images; the same numbers up to rounding.
+        sam: sharpness-aware minimisation: two gradients a step, so twice the work of each epoch. ``clip_norm`` clips
+            the second, which the optimiser steps with. Only settings that say so have it: what follows from others
+            has the keys that it would have without.
     """
 
     epochs: int = Field(gt=0)
@@ -51,6 +54,12 @@ class TrainSettings(Settings):
     precision: Precision = "float32"
     channels_last: bool = False
     drop_last: bool = False
+    sam: SamSettings | None = None
+
+    @model_serializer(mode="wrap")
+    def _sam_where_it_is_asked_for(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = whole(self)
+        return said if self.sam is not None else {name: value for name, value in said.items() if name != "sam"}
 
     @model_validator(mode="after")
     def _warm_up_fits(self) -> Self:
@@ -59,6 +68,24 @@ class TrainSettings(Settings):
         if "it" not in str(self.warm_up) and Moment.parse(self.warm_up, 1).steps > self.epochs:
             raise ValueError(f"warm_up: {self.warm_up} is longer than the run of {self.epochs} epochs")
         return self
+
+    @model_validator(mode="after")
+    def _sam_has_its_range(self) -> Self:
+        if self.sam is not None and self.precision == "float16":
+            raise ValueError(
+                "sam: float16 scales its loss and skips steps that overflow, which a step of two gradients is not made "
+                "for: use precision bfloat16 or float32"
+            )
+        return self
+
+    @property
+    def passes_per_step(self) -> int:
+        """Forward and backward passes that a step takes: 2 with SAM, else 1. Work is steps times that.
+
+        >>> TrainSettings(epochs=1).passes_per_step, TrainSettings(epochs=1, sam={"rho": 0.1}).passes_per_step
+        (1, 2)
+        """
+        return 1 if self.sam is None else 2
 
     def steps_per_epoch(self, examples: ImageSet) -> int:
         """Optimiser steps in one epoch of ``examples``.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 from torch.optim import Optimizer
@@ -98,11 +97,32 @@ def cut_in_place(model: nn.Module, keep: Keep, optimizer: Optimizer | None = Non
     commit(changes)
 
 
+class Slots(Protocol):
+    """A dictionary, as far as a change needs one."""
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+    def __setitem__(self, key: Any, value: Any, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Attributes:
+    """An object's attributes as entries: an optimiser around another has its state there."""
+
+    owner: object
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self.owner, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self.owner, name, value)
+
+
 @dataclass(frozen=True)
 class Change:
     """One entry of one dictionary that gets a new value."""
 
-    slots: MutableMapping[Any, Any]
+    slots: Slots
     key: Any
     value: Any
 
@@ -152,5 +172,5 @@ def _optimizer_changes(optimizer: Optimizer, moves: Moves) -> list[Change]:
     groups = zip(optimizer.param_groups, moved_groups(optimizer, moves), strict=True)
     return [
         *(Change(group, "params", parameters) for group, parameters in groups),
-        Change(optimizer.__dict__, "state", state),
+        Change(_Attributes(optimizer), "state", state),
     ]
