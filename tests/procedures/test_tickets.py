@@ -29,6 +29,7 @@ from secateurs.procedures import (
     random_mask,
     redrawn,
     replayed,
+    retrained,
     rewound,
     shuffled,
 )
@@ -143,6 +144,44 @@ def test_what_is_replayed_is_the_end_with_the_whole_schedule(options: dict[str, 
     assert (bits(ended), ended.consumed) == (before, False)
 
 
+@pytest.mark.parametrize("options", SCHEDULES)
+@pytest.mark.parametrize("moment", ["5it", "4ep"])
+def test_what_is_retrained_is_where_it_stopped_with_a_whole_schedule_of_its_own(
+    moment: str, options: dict[str, Any]
+) -> None:
+    """Other epochs, batches, rate and optimiser than dense training: steps are counted in those of retraining."""
+    again = TrainSettings(epochs=5, batch_size=10, drop_last=True, lr=0.02, **options)
+    stopped = at(moment)
+    mask, before = half(stopped), bits(stopped)
+    ticket = retrained(stopped, mask, again, DATA)
+    assert lies_on(ticket, mask, stopped.model.state_dict())
+    assert has_a_fresh_optimizer(ticket)
+    assert (ticket.moment, ticket.schedule_start, ticket.max_lr) == (Moment(0, 4), Moment(0, 4), 0.02)
+    assert type(ticket.optimizer).__name__.lower() == again.optimizer.name
+    assert rates(ticket, again) == rates(begin(RESNET, DATA, again, init_seed=1), again)
+    ended = train(ticket, DATA, again, until=5)
+    assert not any(p.detach()[~mask[name]].any() for name, p in prunable(ended.model).items())
+    assert (bits(stopped), stopped.consumed) == (before, False)
+
+
+def test_retraining_in_the_same_settings_is_a_replay() -> None:
+    ended = at("4ep")
+    mask = half(ended)
+    assert bits(retrained(ended, mask, SETTINGS, DATA)) == bits(replayed(ended, mask, SETTINGS))
+
+
+@pytest.mark.parametrize("layouts", [(True, False), (False, True)])
+def test_retraining_has_a_memory_layout_of_its_own(layouts: tuple[bool, bool]) -> None:
+    dense, again = (TrainSettings(epochs=1, batch_size=16, channels_last=last) for last in layouts)
+    stopped = at("1ep", settings=dense)
+    ticket = retrained(stopped, half(stopped), again, DATA)
+    wanted = torch.channels_last if layouts[1] else torch.contiguous_format
+    images = [p for p in ticket.model.parameters() if p.ndim == 4]
+    assert images
+    assert all(p.is_contiguous(memory_format=wanted) for p in images)
+    assert has_a_fresh_optimizer(ticket)
+
+
 def test_a_schedule_that_was_anchored_elsewhere_is_kept_by_rewinding_and_left_by_a_replay() -> None:
     anchor = {"schedule_start": Moment(2, 3), "max_lr": 0.02}
     start = at("1ep").take(**anchor)
@@ -161,8 +200,9 @@ def test_the_loss_scale_is_rewound_with_the_weights_and_fresh_otherwise() -> Non
         rewound(start, mask, SETTINGS),
         redrawn(start, mask, DATA, SETTINGS, RESNET),
         replayed(start, mask, SETTINGS),
+        retrained(start, mask, SETTINGS, DATA),
     )
-    assert [ticket.scaler for ticket in tickets] == [{"scale": 2.0}, None, None]
+    assert [ticket.scaler for ticket in tickets] == [{"scale": 2.0}, None, None, None]
 
 
 @pytest.mark.parametrize("masked", [rewound, replayed])
@@ -242,6 +282,7 @@ def test_states_that_cannot_be_rewound_are_refused() -> None:
         "rewound": lambda state, mask: rewound(state, mask, SETTINGS),
         "redrawn": lambda state, mask: redrawn(state, mask, DATA, SETTINGS, RESNET),
         "replayed": lambda state, mask: replayed(state, mask, SETTINGS),
+        "retrained": lambda state, mask: retrained(state, mask, SETTINGS, DATA),
     }
     gone, diverged = at("1ep"), at("1ep").take(diverged=Moment(3, 3))
     gone.take()
@@ -252,7 +293,7 @@ def test_states_that_cannot_be_rewound_are_refused() -> None:
             way(diverged, mask)
         with pytest.raises(PruningError, match=r"the network has no prunable weights '1\.weight'"):
             way(start, half(at("0ep", LENET)))
-        if name != "replayed":
+        if name in ("rewound", "redrawn"):
             with pytest.raises(PruningError, match=f"{name}: the state at 1ep is pruned already"):
                 way(rewound(start, mask, SETTINGS), mask)
     with pytest.raises(PruningError, match="redrawn: model 'lenet_300_100' is not the network of the state"):
@@ -265,12 +306,18 @@ def test_a_replay_goes_on_within_its_mask() -> None:
     ended = rewound(start, half(start), SETTINGS)
     with pytest.raises(PruningError, match=r"replayed: the mask keeps weights of '.*' that were pruned before"):
         replayed(ended, shuffled(half(start)), SETTINGS)
+    with pytest.raises(PruningError, match=r"retrained: the mask keeps weights of '.*' that were pruned before"):
+        retrained(ended, shuffled(half(start)), SETTINGS, DATA)
     assert lies_on(replayed(ended, half(start), SETTINGS), half(start), start.model.state_dict())
 
 
 def test_what_lost_channels_is_not_replayed() -> None:
     state = at("1ep")
     cut = prune(state, DATA, PruneChannelSettings(density=0.5), SETTINGS)
-    with pytest.raises(PruningError, match="replayed: the state at 1ep has lost channels, and levels go on from masks"):
+    with pytest.raises(
+        PruningError, match="replayed: the state at 1ep has lost channels, and no mask fits what is left"
+    ):
         replayed(cut, half(cut), SETTINGS)
+    with pytest.raises(PruningError, match="retrained: the state at 1ep has lost channels"):
+        retrained(cut, half(cut), SETTINGS, DATA)
     assert not cut.consumed

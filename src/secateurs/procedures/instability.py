@@ -10,7 +10,7 @@ from typing import Literal
 
 from secateurs.core import STABLE_BELOW, Moment, TrainingError, TrainState
 from secateurs.measure import Barrier, Distances, distances, error_barrier
-from secateurs.procedures.soundness import sound
+from secateurs.procedures.soundness import unbroken
 from secateurs.train import TrainSettings, train
 from secateurs.zoo import Dataset
 
@@ -175,7 +175,7 @@ def compare_copies(
     points: int = 30,
 ) -> Instability:
     """The function f of Algorithm 3, for every two copies; they stay as they are."""
-    alive = {place: seed for place, seed in enumerate(order_seeds) if _finite(copies[place])}
+    alive = {place: seed for place, seed in enumerate(order_seeds) if unbroken(copies[place])}
     pairs = []
     for one, other in combinations(alive, 2):
         barriers: dict[Part, Barrier] = {}
@@ -197,8 +197,3 @@ def check_seeds(order_seeds: Sequence[int]) -> None:
     """
     if len(order_seeds) < 2:
         raise TrainingError(f"instability: order_seeds: two copies at least are compared, got {len(order_seeds)}")
-
-
-def _finite(state: TrainState) -> bool:
-    """Whether a copy is to be compared: the last step may have broken it, with no training loss left to show it."""
-    return state.diverged is None and sound(state.model)

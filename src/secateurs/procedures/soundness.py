@@ -26,3 +26,8 @@ def judged(state: TrainState) -> TrainState:
     A state that has diverged already stays as it is.
     """
     return state if state.diverged is not None or sound(state.model) else state.take(diverged=state.moment)
+
+
+def unbroken(state: TrainState) -> bool:
+    """Whether training did not diverge, and its network is :func:`sound`: the last step may have broken it."""
+    return state.diverged is None and sound(state.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from secateurs.core import Moment, PruningError, Spec, TrainingError, TrainState
@@ -139,22 +140,38 @@ def replayed(ended: TrainState, mask: Mask, training: TrainSettings) -> TrainSta
             ``ended`` has lost channels.
         TrainingError: when ``ended`` was consumed or has diverged.
     """
-    if ended.channels is not None:
-        raise PruningError(
-            f"replayed: the state at {ended.moment} has lost channels, and levels go on from masks: pass one that is "
-            "dense or under a mask"
-        )
-    _check_sound(ended, mask, "replayed")
-    earlier = {} if ended.mask is None else ended.mask
-    for name, kept in mask.items():
-        if name in earlier and bool((kept & ~earlier[name].to(kept.device)).any()):
-            raise PruningError(
-                f"replayed: the mask keeps weights of {name!r} that were pruned before: find it within the mask of "
-                "the run that ended, next_mask(..., within=)"
-            )
-    start = Moment(0, ended.moment.steps_per_epoch)
-    again = ended.fork().take(moment=start, schedule_start=start, max_lr=training.lr, scaler=None)
-    return _laid_on(again, mask, training)
+    return _from_the_start(ended, mask, training, ended.moment.steps_per_epoch, "replayed")
+
+
+def retrained(state: TrainState, mask: Mask, training: TrainSettings, data: Dataset) -> TrainState:
+    """The pruned network that P4 retrains (sections 2.4 and 3): the weights of wherever dense training stopped.
+
+    As :func:`replayed`, but retraining need not be the training that the weights come from: it may have other
+    epochs, batches and another optimiser. The whole of its schedule is gone through from step 0 on, and steps are
+    counted in its epochs of the data. ``state`` stays as it is; copies differ by the order seeds they are trained with.
+
+    Args:
+        training: of retraining.
+        data: that it is retrained on.
+
+    Raises:
+        DataError: when a batch is larger than the data.
+        PruningError, TrainingError: as :func:`replayed`.
+
+    >>> from secateurs.train import begin, train
+    >>> from secateurs.zoo import digits
+    >>> data, dense = digits(train_examples=200), TrainSettings(epochs=4, batch_size=20)
+    >>> start = begin(Spec("lenet_300_100", {"hidden": (16, 8)}), data, dense, init_seed=0)
+    >>> stopped = train(start, data, dense, until=1)
+    >>> mask = next_mask(stopped.model, data, MaskSettings(scope="layer"), 0.25)
+    >>> pruned = retrained(stopped, mask, TrainSettings(epochs=2, batch_size=50, lr=0.05), data)
+    >>> stopped.moment.steps_per_epoch, pruned.moment.steps_per_epoch, str(pruned.moment), pruned.max_lr
+    (10, 4, '0ep', 0.05)
+    """
+    again = _from_the_start(state, mask, training, training.steps_per_epoch(data.train), "retrained")
+    layout = torch.channels_last if training.channels_last else torch.contiguous_format
+    again.model.to(memory_format=layout)  # type: ignore[call-overload]
+    return again
 
 
 def kept_by_level(
@@ -171,7 +188,6 @@ def kept_by_level(
     Raises:
         PruningError: when there is no level, or one at which nothing can be dropped, or nothing is left.
 
-    >>> import torch
     >>> from secateurs.how import imp
     >>> kept_by_level({"weight": torch.empty(10, 10)}, imp(4))
     (80, 64, 51, 41)
@@ -213,6 +229,28 @@ def _check_sound(state: TrainState, mask: Mask, called: str) -> None:
     if state.diverged is not None:
         raise TrainingError(f"{called}: the state diverged at {state.diverged}: there is nothing to be trained on")
     check_fit(mask, state.model)
+
+
+def _from_the_start(
+    state: TrainState, mask: Mask, training: TrainSettings, steps_per_epoch: int, called: str
+) -> TrainState:
+    """A copy of the state's weights and buffers under the mask, at step 0 of ``training``."""
+    if state.channels is not None:
+        raise PruningError(
+            f"{called}: the state at {state.moment} has lost channels, and no mask fits what is left: pass one that is "
+            "dense or under a mask"
+        )
+    _check_sound(state, mask, called)
+    earlier = {} if state.mask is None else state.mask
+    for name, kept in mask.items():
+        if name in earlier and bool((kept & ~earlier[name].to(kept.device)).any()):
+            raise PruningError(
+                f"{called}: the mask keeps weights of {name!r} that were pruned before: find it within the mask of "
+                "the run that ended, next_mask(..., within=)"
+            )
+    start = Moment(0, steps_per_epoch)
+    again = state.fork().take(moment=start, schedule_start=start, max_lr=training.lr, scaler=None)
+    return _laid_on(again, mask, training)
 
 
 def _laid_on(state: TrainState, mask: Mask, training: TrainSettings) -> TrainState:
