@@ -39,9 +39,9 @@ def test_regimes_are_told_as_by_whole_numbers(lmc: int, cka: int, threshold: int
 
 
 def test_a_barrier_of_exactly_the_threshold_is_none_whatever_floats_make_of_it() -> None:
-    assert 0.7 - 0.75 < POORLY_CONNECTED
+    assert POORLY_CONNECTED > 0.7 - 0.75
     assert raises_temperature(0.7 - 0.75) is False
-    assert 1 - 0.1 * 1.0000000000000002 < SIMILAR_FROM
+    assert SIMILAR_FROM > 1 - 0.1 * 1.0000000000000002
     assert regime(0.7 - 0.75, 1 - 0.1 * 1.0000000000000002) == "II-B"
 
 

@@ -47,6 +47,7 @@ class Run:
     events: list[PruneEvent] = field(default_factory=list)
     ema: AveragedModel | None = None
     told: list[float] = field(default_factory=list)
+    moved: dict[str, Tensor] = field(default_factory=dict)
 
 
 def sgd(net: nn.Module) -> Optimizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from loops import Run, batches, begin, sgd, tell, train
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from secateurs.core import Batch
+from secateurs.train import SAM
 from secateurs.when import Below, FisherTrace, KLUniform, TrainLoss
 
 RESUMED: dict[str, Any] = {"what": "fisher", "signals": [FisherTrace(samples=16)], "examples": 20}
@@ -23,6 +25,7 @@ PARALLEL: dict[str, dict[str, Any]] = {
     "snip, decided by a signal": {"what": "snip", "when": Below("loss", 0.8)},
     "guarded": {"guard": "odd"},
     "the default trigger": {"when": None, "epochs": 6},
+    "trained by SAM": {"sam": True},
 }
 
 
@@ -53,6 +56,7 @@ def parallel(rank: int, folder: str, world: int) -> None:
             run, asked = _trained(rank, world, options)
             pruner = run.pruner
             state = {f"model/{k}": v for k, v in run.net.state_dict().items()} | pruner.mask.to_tensors()
+            state |= {f"model/moved/{k}": v for k, v in run.moved.items()}
             save_file(state, Path(folder) / f"{number}-{rank}.safetensors")
             log = [[str(m), {k: v for k, v in row.items() if "seconds" not in k}] for m, row in pruner.log]
             clear = all(
@@ -66,6 +70,21 @@ def parallel(rank: int, folder: str, world: int) -> None:
         dist.destroy_process_group()
 
 
+def passed(run: Run, mine: Batch) -> tuple[Tensor, Tensor]:
+    run.moved = {name: p.detach().clone() for name, p in run.net.named_parameters()}  # of SAM's last pass
+    output = run.model(mine.inputs)
+    loss = F.cross_entropy(output, mine.targets)
+    loss.backward()
+    return output, loss
+
+
+def plain_step(run: Run, mine: Batch) -> tuple[Tensor, Tensor]:
+    run.optimizer.zero_grad()
+    output, loss = passed(run, mine)
+    run.optimizer.step()
+    return output, loss
+
+
 def _trained(rank: int, world: int, options: dict[str, Any]) -> tuple[Run, int]:
     asked = 0
 
@@ -75,17 +94,15 @@ def _trained(rank: int, world: int, options: dict[str, Any]) -> tuple[Run, int]:
         return rank == 0 or asked > 1  # the others say no at first
 
     options = {**options, "guard": guard} if "guard" in options else options
-    run = begin(DistributedDataParallel, sgd, **options)
+    options = dict(options)
+    sharp = options.pop("sam", False)
+    run = begin(DistributedDataParallel, (lambda net: SAM(net, sgd(net), rho=0.5)) if sharp else sgd, **options)
 
     def epoch(run: Run, number: int) -> None:
         total, count = 0.0, 0
         for x, y in batches(number):
-            run.optimizer.zero_grad()
             mine = Batch(x[rank::world], y[rank::world])
-            output = run.model(mine.inputs)
-            loss = F.cross_entropy(output, mine.targets)
-            loss.backward()
-            run.optimizer.step()
+            output, loss = run.optimizer.step(partial(passed, run, mine)) if sharp else plain_step(run, mine)
             tell(run, mine, output)
             total, count = total + float(loss) * len(mine.targets), count + len(mine.targets)
         run.told.append(total / count)

@@ -118,6 +118,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "clipping": {"train": {"clip_norm": 1.0}},
     "layout": {"train": {"channels_last": True}},
     "the last batch": {"train": {"drop_last": True}},
+    "sharpness": {"train": {"sam": {"rho": 0.1}}},
     "signals": {"signals": ["fisher_trace", "loss"]},
     "an option of a signal": {"signals": [{"name": "fisher_trace", "samples": 9}, "kl_uniform", "loss"]},
     "checkpoints": {"checkpoint_every": 1},

@@ -29,7 +29,7 @@ def options(part: Callable[..., Any]) -> set[str]:
 
 
 TRAIN = "augment, batch_size, channels_last, clip_norm, drop_last, epochs, label_smoothing, lr, optimizer, precision, "
-TRAIN = f"choices: {TRAIN}schedule, temperature, warm_up"
+TRAIN = f"choices: {TRAIN}sam, schedule, temperature, warm_up"
 
 FAULTS: dict[str, str] = {
     # numbers

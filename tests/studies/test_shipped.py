@@ -188,9 +188,9 @@ def test_every_recipe_has_a_paper_scale_or_says_what_it_is(name: str) -> None:
     scales = scales_of(name)
     assert "smoke" in scales
     assert {"paper", "small"} & set(scales)
-    if name.startswith("p2/"):
+    if name.startswith(("p2/", "p4/")):
         assert scales == ("paper", "small", "cpu", "smoke")
-        assert load_recipe(name, "paper").figure.startswith("P2, ")
+        assert load_recipe(name, "paper").figure.startswith(f"{name[:2].upper()}, ")
 
 
 def test_p0_is_run_as_in_the_paper() -> None:

@@ -40,8 +40,8 @@ class EarlyPruner:
     cheaper. Momentum goes on for what is left. Learning rate and all else stay the loop's. Measuring leaves no trace,
     the global random state included.
 
-    Gradient accumulation, autocast, GradScaler, parameter groups, torch.compile and DistributedDataParallel are fine:
-    ranks measure their own examples, and decide together.
+    Gradient accumulation, autocast, GradScaler, parameter groups, :class:`~secateurs.SAM` (give it or its optimiser),
+    torch.compile and DistributedDataParallel are fine: ranks measure their own examples, and decide together.
 
     Args:
         model: as it is trained, wrapped or not.

@@ -7,7 +7,8 @@ from secateurs.studies.kinds import STUDIES, Kind
 from secateurs.studies.methods import Cell, MethodsPlan
 from secateurs.studies.plan import Plan
 from secateurs.studies.recipe import check, load_recipe, shipped
-from secateurs.studies.schema import EarlyPeriods, Methods, StudyRecipe, Tickets
+from secateurs.studies.regimes import RegimeCell, RegimesPlan
+from secateurs.studies.schema import EarlyPeriods, Methods, Regimes, StudyRecipe, Tickets
 from secateurs.studies.sweep import Sweep
 from secateurs.studies.tickets import TicketCell, TicketsPlan
 
@@ -22,6 +23,9 @@ __all__ = [
     "Methods",
     "MethodsPlan",
     "Plan",
+    "RegimeCell",
+    "Regimes",
+    "RegimesPlan",
     "StudyRecipe",
     "Sweep",
     "TicketCell",

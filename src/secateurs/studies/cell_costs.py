@@ -19,7 +19,8 @@ def cell_costs(
     They are :meth:`Costs.to_json() <secateurs.measure.Costs.to_json>` (as measured where that was asked for and
     is done, else as counted), with the cell's own ``seconds`` and ``emissions``, and beside them ``seconds_signals``
     and ``seconds_scoring`` of those seconds; ``epochs`` trained in all legs, ``density_area``, the area under the
-    curve of their densities, in epochs, and ``training_flops``. Each is None where it is not known.
+    curve of their densities, in epochs, and ``training_flops``. Each is None where it is not known. An epoch with SAM,
+    which passes over its batches twice, is two.
 
     Args:
         run: whose network it is.
@@ -62,7 +63,7 @@ def _trained(legs: Iterable[Leg], store: Store, steps_per_epoch: int, examples: 
 
 
 def _spans(entry: Entry, leg: Leg, steps_per_epoch: int) -> list[tuple[float, float, float]]:
-    """Of each row of training: its epochs, and the density and multiply-adds that were trained with."""
+    """Of each row of training: its passes in epochs, and the density and multiply-adds that were trained with."""
     costs = entry.summary.get("costs")
     if costs is None:  # a mask that was found: nothing is trained there
         return []
@@ -71,6 +72,7 @@ def _spans(entry: Entry, leg: Leg, steps_per_epoch: int) -> list[tuple[float, fl
     pruned = entry.summary.get("pruned")
     pruned_at = None if pruned is None else Moment.parse(pruned, steps_per_epoch)
     last, found = _start(leg.job, steps_per_epoch), []
+    passes = 1 if leg.job.config.get("train", {}).get("sam") is None else 2
     left = final if pruned_at is None else dense
     for row in entry.rows():
         if "multiply_adds" in row:  # pruned in several rounds: what is trained from here on
@@ -80,7 +82,7 @@ def _spans(entry: Entry, leg: Leg, steps_per_epoch: int) -> list[tuple[float, fl
             start = (end.steps - 1) // steps_per_epoch * steps_per_epoch
             start = last if start < last < end.steps else start  # an epoch may have a row for each of its parts
             stop = end.steps if leg.until is None else min(end.steps, leg.until.steps)
-            found.append((max(stop - start, 0) / steps_per_epoch, *left))
+            found.append((passes * max(stop - start, 0) / steps_per_epoch, *left))
             last = end.steps
         if end == pruned_at:  # by the order of rows: a schedule that is trained again passes earlier moments once more
             left = final

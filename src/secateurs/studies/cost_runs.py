@@ -37,7 +37,8 @@ def costs_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
     """Measure the final network of the run ``run``, turn by turn with the dense one; without a run, the dense alone.
 
     On a batch of training examples of the size that is trained with, in the run's precision and with its
-    optimiser. The summary's ``costs`` are :class:`Costs` in JSON; null where the run left no network.
+    optimiser. A pass is timed, of which a step with SAM takes two; the copy of the weights that it keeps is not in
+    the peak of memory. The summary's ``costs`` are :class:`Costs` in JSON; null where the run left no network.
     """
     c = CostsConfig.model_validate(located(config, ctx.where))
     data = load_data(c.data, str(ctx.device))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from secateurs.core import under
+from secateurs.core import Moment, under
 from secateurs.jobs import Context, Entry, job
 from secateurs.studies.counted import counted
 from secateurs.studies.runs import RunConfig, final_numbers, load_data, located, look_first, one_epoch
@@ -17,15 +17,23 @@ from secateurs.when import Watch, signal_of
 
 
 class DenseConfig(RunConfig):
-    """Everything that a dense run follows from."""
+    """Everything that a dense run follows from.
+
+    Attributes:
+        until: the moment that it ends at, within an epoch, too; None: when all epochs of ``train`` are over. The
+            schedule is that of ``train``, whatever is left of it. Only a config that says so has it.
+    """
+
+    only_where_said: ClassVar[frozenset[str]] = RunConfig.only_where_said | {"until"}
 
     signals: tuple[SignalPart, ...]
     checkpoint_every: int
+    until: str | None = None
 
 
 @job("dense_run", version=2)
 def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context) -> dict[str, Any]:
-    """Train the dense network to the end with its signals watched; keep a checkpoint every few epochs, and the last.
+    """Train the dense network to its end with its signals watched; keep a checkpoint every few epochs, and the last.
 
     Metrics: one row for each epoch, the untrained network's first. The summary's
     ``checkpoints`` say which moments can be started from.
@@ -36,6 +44,7 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
     state = c.untrained(data, ctx.device)
     probe = data.train.probe(len(data.train), c.seeds.order)
     watch = Watch([signal_of(spec) for spec in c.signals], state.model, probe=probe, seed=c.seeds.order)
+    end = Moment.parse(c.until or c.train.epochs, state.moment.steps_per_epoch)
     checkpoints: dict[str, Any] = {}
     if ctx.restored is None:
         observe(state, data, [watch])
@@ -56,10 +65,10 @@ def dense_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context)
         named = {f"state/{k}": v for k, v in tensors.items()} | {f"watch/{k}": v for k, v in seen.items()}
         return named, {"state": meta, "watch": plain, "checkpoints": checkpoints}
 
-    while state.moment.epoch < c.train.epochs and state.diverged is None:
+    while state.moment < end and state.diverged is None:
         if state.moment.epoch % c.checkpoint_every == 0:
             keep()
-        state = one_epoch(state, data, c, ctx, watch)
+        state = one_epoch(state, data, c, ctx, watch, until=end)
         ctx.pause_point(paused)
     if state.diverged is None:
         keep()

@@ -16,11 +16,13 @@ from secateurs.zoo import Dataset
 
 
 def end_of(run: Entry) -> dict[str, Tensor]:
-    """The tensors of a run's end: its ``final`` ones, or a dense run's last checkpoint.
+    """The tensors of a run's end: its ``final`` ones, a dense run's last checkpoint, or the ``state`` at a moment.
 
     Raises:
         StoreError: when it left none, since it diverged or is not finished.
     """
+    if "state" in run.summary:
+        return run.tensors("state")
     checkpoints = run.summary.get("checkpoints")
     if checkpoints is None:
         return run.tensors("final")

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from secateurs.studies.advice import AdvicePlan
 from secateurs.studies.early_periods import EarlyPeriodsStudy
 from secateurs.studies.importance import ImportancePlan
 from secateurs.studies.methods import MethodsPlan
 from secateurs.studies.plan import Plan
-from secateurs.studies.schema import EarlyPeriods, Importance, Methods, Regret, StudyRecipe, Tickets
+from secateurs.studies.regimes import RegimesPlan
+from secateurs.studies.schema import EarlyPeriods, Importance, Methods, Regimes, Regret, StudyRecipe, Tickets
+from secateurs.studies.schema.advice import Advice
 from secateurs.studies.tickets import TicketsPlan
 
 
@@ -26,9 +29,11 @@ class Kind:
 
 
 STUDIES: dict[str, Kind] = {
+    "advice": Kind(Advice, AdvicePlan),
     "early_periods": Kind(EarlyPeriods, EarlyPeriodsStudy),
     "importance": Kind(Importance, ImportancePlan),
     "methods": Kind(Methods, MethodsPlan),
+    "regimes": Kind(Regimes, RegimesPlan),
     "regret": Kind(Regret, EarlyPeriodsStudy),
     "tickets": Kind(Tickets, TicketsPlan),
 }

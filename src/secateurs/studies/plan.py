@@ -17,7 +17,7 @@ from secateurs.studies.schema import LooksRecipe, StudyRecipe
 from secateurs.studies.schema.common import END
 from secateurs.studies.schema.pruning import signal_parts
 from secateurs.studies.suiting import check_pruning
-from secateurs.train import Seeds, Settings, check_precision
+from secateurs.train import Seeds, Settings, TrainSettings, check_precision
 from secateurs.zoo import AUGMENTATIONS, DATASETS, MODELS, Dataset
 
 
@@ -109,10 +109,24 @@ class Planner:
         return moment
 
     def dense(
-        self, seed: int, signals: tuple[Spec, ...], *, curves: bool = False, looks: LooksRecipe | None = None
+        self,
+        seed: int,
+        signals: tuple[Spec, ...],
+        *,
+        curves: bool = False,
+        looks: LooksRecipe | None = None,
+        until: str | int | None = None,
     ) -> Job:
-        """The dense run of a seed, with the signals that watch it; ``curves`` and ``looks`` log more."""
+        """The dense run of a seed, with the signals that watch it; ``curves`` and ``looks`` log more.
+
+        Args:
+            until: the moment that it ends at; None, like the run's last: when all epochs are over.
+
+        Raises:
+            TrainingError: when ``until`` lies outside the run.
+        """
         r = self.recipe
+        end, last = (self.moment(text, "until") for text in (END if until is None else until, END))
         config = DenseConfig(
             model=r.model,
             data=r.data,
@@ -122,8 +136,9 @@ class Planner:
             checkpoint_every=r.checkpoint_every,
             curves=curves,
             looks=looks,
+            until=None if end == last else str(end),
         )
-        return self.job("dense_run", config, {}, signal_parts(signals), f"dense, seed {seed}", r.train.epochs)
+        return self.job("dense_run", config, {}, signal_parts(signals), f"dense, seed {seed}", end.epochs)
 
     def job(
         self,
@@ -134,15 +149,24 @@ class Planner:
         label: str,
         cost: float,
     ) -> Job:
-        """A job of this setting; ``parts`` are the versions of what it uses beside network, data and training."""
+        """A job of this setting.
+
+        Args:
+            config: where it says how it trains (``train``), that counts, else what the recipe says.
+            parts: versions of what it uses beside network, data and training.
+            cost: epochs of training; one with SAM, which passes over the data twice, counts as two.
+        """
         r = self.recipe
+        train: TrainSettings = getattr(config, "train", r.train)
         everywhere = {
             f"model/{r.model.name}": version_of(MODELS[r.model.name]),
             f"data/{r.data.name}": version_of(DATASETS[r.data.name]),
-            f"augment/{r.train.augment}": version_of(AUGMENTATIONS[r.train.augment]),
-            f"optimizer/{r.train.optimizer.name}": version_of(r.train.optimizer),
-            f"schedule/{r.train.schedule.name}": version_of(r.train.schedule),
+            f"augment/{train.augment}": version_of(AUGMENTATIONS[train.augment]),
+            f"optimizer/{train.optimizer.name}": version_of(train.optimizer),
+            f"schedule/{train.schedule.name}": version_of(train.schedule),
         }
+        if train.sam is not None:
+            everywhere["sam"] = version_of(train.sam)
         identity, places = identity_and_place(r.data)
         return Job(
             name=name,
@@ -152,10 +176,10 @@ class Planner:
             inputs=inputs,
             parts={**parts, **everywhere},
             data=self.data.digest,
-            numerics=Numerics(device=self.device, dtype=r.train.precision, threads=r.threads),
+            numerics=Numerics(device=self.device, dtype=train.precision, threads=r.threads),
             label=f"{self.setting}: {label}" if self.setting else label,
             group=self.setting,
-            cost=cost,
+            cost=cost * train.passes_per_step,
         )
 
 

@@ -55,6 +55,18 @@ def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] 
     ...
     secateurs.core.errors.RecipeError: recipe demo: train.lr: expected a number, got 'fast'
     """
+    return check(read_recipe(source, scale, overrides), source)
+
+
+def read_recipe(source: str, scale: str | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """A recipe as a plain mapping with its scale and overrides laid on: what :func:`load_recipe` checks.
+
+    Raises:
+        RecipeError: when it cannot be read, has no such scale, or an override would be lost.
+
+    >>> read_recipe("demo", "smoke", ["train.lr=fast"])["train"]["lr"]
+    'fast'
+    """
     file = _file(source)
     if scale is None and len(file.scales) == 1:
         (scale,) = file.scales
@@ -68,7 +80,7 @@ def load_recipe(source: str, scale: str | None = None, overrides: Sequence[str] 
     schema = STUDIES[file.study].schema
     if faults := list(_without_effect(chosen, recipe, schema)):
         raise RecipeError("\n".join(f"recipe {source}: override {fault}" for fault in faults))
-    return check({"study": file.study, **without_nulls(merge(recipe, chosen), ("settings", *schema.laid))}, source)
+    return {"study": file.study, **without_nulls(merge(recipe, chosen), ("settings", *schema.laid))}
 
 
 def _without_effect(chosen: Mapping[str, Any], recipe: Mapping[str, Any], schema: type[StudyRecipe]) -> Iterator[str]:

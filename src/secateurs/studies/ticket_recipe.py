@@ -78,7 +78,7 @@ def ticket_recipe(
             raise RecipeError(f"recipe {TICKET}: {key}: the {what} is {name}: name another one in its place")
     train, prune = said.get("train", {}), said.get("prune", {})
     if isinstance(train, Mapping):
-        train = merge(_trained(model, data, train), train)
+        train = merge(own_training(model, data, train, TICKET), train)
     if exclude and isinstance(prune, Mapping):
         there = prune.get("exclude", [])
         if isinstance(there, list):
@@ -154,8 +154,11 @@ def training(model: str, data: str, said: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _trained(model: str, data: str, said: Mapping[str, Any]) -> dict[str, Any]:
+def own_training(model: str, data: str, said: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     """:func:`training`; its learning rate is its optimiser's.
+
+    Args:
+        recipe: what errors call it.
 
     Raises:
         RecipeError: when another optimiser is said, and no rate.
@@ -165,7 +168,7 @@ def _trained(model: str, data: str, said: Mapping[str, Any]) -> dict[str, Any]:
     name = optimizer.get("name", own) if isinstance(optimizer, Mapping) else optimizer
     if isinstance(name, str) and name in _OPTIMIZERS and name != own and "lr" not in said:
         raise RecipeError(
-            f"recipe {TICKET}: train.optimizer: {name}: the learning rate {usual['lr']:g} is meant for {own}: say "
+            f"recipe {recipe}: train.optimizer: {name}: the learning rate {usual['lr']:g} is meant for {own}: say "
             "train.lr, too"
         )
     return usual

@@ -14,6 +14,7 @@ from secateurs.studies.schema.instability import InstabilityRecipe
 from secateurs.studies.schema.method import AnyMethod, ChannelMethodRecipe, MethodRecipe
 from secateurs.studies.schema.methods import Methods, Reported
 from secateurs.studies.schema.pruning import ChannelRecipe, ChoiceRecipe, MaskRecipe, PrunePart, PruneRecipe
+from secateurs.studies.schema.regimes import Regimes
 from secateurs.studies.schema.regret import Regret
 from secateurs.studies.schema.ticket import LooksRecipe, TicketRecipe
 from secateurs.studies.schema.tickets import Tickets
@@ -37,6 +38,7 @@ __all__ = [
     "ModelPart",
     "PrunePart",
     "PruneRecipe",
+    "Regimes",
     "Regret",
     "RegrowthMethodRecipe",
     "RegrowthRecipe",

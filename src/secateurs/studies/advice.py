@@ -1,0 +1,181 @@
+"""An advice as a graph of jobs: dense networks, pruned to one density, and short copies of each that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+
+import torch
+
+from secateurs.core import PruningError, SecateursError, prunable
+from secateurs.how import layer_counts
+from secateurs.jobs import Entry, Graph, Job, Store
+from secateurs.studies.given_runs import PLACE, GivenConfig
+from secateurs.studies.plan import Planner
+from secateurs.studies.regime_jobs import Pruned, RegimeJobs
+from secateurs.studies.regimes import RegimesPlan
+from secateurs.studies.schema.advice import Advice, Given
+from secateurs.train import Seeds, TrainSettings
+from secateurs.zoo import build_model
+
+_SHORT = 0.1  # what a job counts in progress bars that trains nothing, in epochs
+
+
+@dataclass(frozen=True)
+class AdviceCell:
+    """One dense network that may be pruned, and its copies.
+
+    Attributes:
+        network: what it is called; those of several seeds have one name.
+        stopped: after how many epochs its training was stopped; None: not known.
+        train: how it was trained.
+        dense: trains it; None where it was given.
+        start: the dense network as it is pruned.
+        mask: what of it is kept.
+        runs: retrain the copies, for a short while.
+        probes: compare copies 0 and 1, 0 and 2, ..., 1 and 2, ...
+    """
+
+    network: str
+    stopped: float | None
+    train: TrainSettings
+    seed: int
+    dense: Job | None
+    start: Job
+    mask: Job
+    runs: tuple[Job, ...]
+    probes: tuple[Job, ...]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """What is wanted for it."""
+        return (*(() if self.dense is None else (self.dense,)), self.start, self.mask, *self.runs, *self.probes)
+
+
+@dataclass(frozen=True)
+class AdvicePlan:
+    """The plan of an advice on a kind of device.
+
+    Raises:
+        TrainingError: when an epoch lies outside the run, or the network does not suit the data.
+        PruningError: when ``prune.exclude`` names what the network has not, or a layer would be left without a weight
+            whatever its weights are.
+        DataError: when the data cannot be used, or CKA would see too few samples.
+    """
+
+    recipe: Advice
+    device: str = "cpu"
+    setting: str = ""
+
+    def __post_init__(self) -> None:
+        self._check_layers()
+        RegimesPlan(self.recipe.regimes, self.device, self.setting)  # refuses what cannot be run
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in one epoch of the recipe."""
+        return self._planner.steps_per_epoch
+
+    def cells(self) -> tuple[AdviceCell, ...]:
+        """All dense networks that may be pruned: network by network, seed by seed."""
+        return self._cells
+
+    def graph(self) -> Graph:
+        """Dense networks, masks, copies and comparisons; all is known beforehand."""
+        return Graph(job for cell in self._cells for job in cell.jobs)
+
+    def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
+        """Nothing: what is found chooses no runs."""
+        del job, entry
+        return ()
+
+    def jobs(self, store: Store) -> tuple[Job, ...]:
+        """All jobs of the plan."""
+        del store
+        return self.graph().jobs
+
+    @property
+    def epochs(self) -> float:
+        """Epochs of training in the plan; comparing counts by its passes."""
+        return sum(job.cost for job in self.graph().jobs)
+
+    @property
+    def later(self) -> int:
+        """No job is added later."""
+        return 0
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(self.recipe.regimes, self.device, self.setting)
+
+    @cached_property
+    def _jobs(self) -> RegimeJobs:
+        return RegimeJobs(self.recipe.regimes, self._planner)
+
+    @cached_property
+    def _cells(self) -> tuple[AdviceCell, ...]:
+        r = self.recipe
+        if r.networks:
+            return tuple(self._of_a_file(name, each) for name, own in r.networks.items() for each in own)
+        found = sorted(RegimesPlan(r.regimes, self.device, self.setting).cells(), key=lambda cell: -cell.temperature)
+        return tuple(
+            AdviceCell(
+                network=f"epoch {cell.temperature:g}",
+                stopped=cell.temperature,
+                train=r.train,
+                seed=cell.seed,
+                dense=cell.dense,
+                start=cell.start,
+                mask=cell.mask,
+                runs=cell.runs,
+                probes=cell.probes,
+            )
+            for cell in found
+        )
+
+    def _of_a_file(self, name: str, given: Given) -> AdviceCell:
+        r, jobs, start = self.recipe, self._jobs, self._taken_in(name, given)
+        train = given.train or r.train
+        told = f"{name}, density {r.density:g}, seed {given.seed}"
+        pruned = Pruned(r.model, r.train, r.density, given.seed, told)
+        mask = jobs.mask(pruned, start)
+        runs = tuple(jobs.run(pruned, start, mask, copy) for copy in range(r.copies))
+        pairs = combinations(range(r.copies), 2)
+        probes = tuple(jobs.pair(pruned, (runs[i], runs[j]), (i, j), "probe") for i, j in pairs)
+        return AdviceCell(name, given.stopped, train, given.seed, None, start, mask, runs, probes)
+
+    def _taken_in(self, name: str, given: Given) -> Job:
+        """What reads a dense network from its file; its key has the file's digest, not its place."""
+        r = self.recipe.regimes
+        config = GivenConfig(
+            model=r.model, data=r.data, train=r.retraining, seeds=Seeds(), digest=given.digest, prefix=given.prefix
+        )
+        job = self._planner.job("given_state", config, {}, {}, f"{name}, seed {given.seed}, as it is", _SHORT)
+        return replace(job, where={**job.where, PLACE: given.file})
+
+    def _check_layers(self) -> None:
+        """See that a layer has a weight left, where how many it keeps does not follow from the weights."""
+        r, data = self.recipe, self._planner.data
+        if r.prune.scope == "global":
+            return
+        try:
+            with torch.device("meta"):
+                network = build_model(r.model, data.input_shape, data.num_classes, seed=0)
+            weights = prunable(network, r.prune.exclude)
+        except SecateursError:
+            return  # RegimesPlan says what is wrong with the network, or with what is excluded
+        empty = [name for name, kept in layer_counts(weights, r.density, r.prune.scope).items() if not kept]
+        if empty:
+            least = 0.5 / min(weights[name].numel() for name in empty)
+            layer = empty[0].removesuffix(".weight")
+            among = f" and {len(empty) - 1} more layers" if len(empty) > 1 else ""
+            raise PruningError(
+                f"density: {r.density:g} leaves no weight in {layer} (of {weights[empty[0]].numel()}){among}, so that "
+                f"nothing passes through: ask for at least {least:.2g}, leave the layer alone with "
+                f"prune.exclude=[{empty[0]}], or say prune.scope=global"
+            )
+
+
+__all__ = ["AdviceCell", "AdvicePlan"]
