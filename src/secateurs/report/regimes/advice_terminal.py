@@ -1,0 +1,50 @@
+"""An advice in a terminal."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from secateurs.report.regimes import advice_words as words
+from secateurs.report.regimes.advice_certainty import certainty, cost
+from secateurs.report.regimes.advice_findings import find_advice
+from secateurs.report.regimes.advice_remedies import remedies
+from secateurs.report.regimes.advice_rows import AdviceStudy
+from secateurs.report.terminal import say
+
+_NAME = 24
+"""Longer names are broken into lines."""
+
+
+def show_advice(study: AdviceStudy, console: Console) -> None:
+    """Print what each network came to, what to do, how sure that is, and what it cost."""
+    found = find_advice(study)
+    console.print(Text(study.title, style="bold"))
+    console.print(Text(study.about, style="dim"))
+    table = Table(box=SIMPLE)
+    longest = max(len(each.name) for each in found.verdicts)
+    for name in words.COLUMNS:
+        table.add_column(
+            name, justify="left" if name in words.IN_WORDS else "right", no_wrap=name != "network" or longest <= _NAME
+        )
+    for each in found.verdicts:
+        cells = words.row(each)
+        style = "bold" if each is found.chosen and len(found.verdicts) > 1 else None
+        table.add_row(*(Text(cell) for cell in cells), style=style)
+    console.print(table)
+    console.print(Text(words.LEGEND, style="dim"))
+    console.print()
+    console.print(Text(words.headline(found), style="bold"))
+    say([*words.choice(found), *words.reasons(found)], console)
+    for heading, sentences in (
+        ("What to change, one at a time:", remedies(found)),
+        ("How sure:", certainty(found)),
+        ("What it cost:", cost(study)),
+    ):
+        if sentences:
+            console.print(Text(heading, style="bold"))
+            say(sentences, console)
+    for note in study.notes:
+        console.print(Text(note))
