@@ -1,5 +1,9 @@
-"""The command line: ``secateurs demo | run | prune | ticket | status | report | compare | clean | recipes``."""
+"""The command line.
 
+``secateurs demo | run | prune | ticket | advise | status | report | compare | clean | recipes``
+"""
+
+from secateurs.cli.advise import advise
 from secateurs.cli.application import app, main
 from secateurs.cli.folders import clean, compare, report, status
 from secateurs.cli.listing import recipes
@@ -11,6 +15,7 @@ app.command()(demo)
 app.command("run")(run_recipe)
 app.command()(prune)
 app.command()(ticket)
+app.command()(advise)
 app.command()(status)
 app.command()(report)
 app.command()(compare)

@@ -12,6 +12,7 @@ _MODULES = {
     "P1": "p1_early_crop",
     "P2": "p2_lottery_tickets",
     "P3": "p3_gradient_flow",
+    "P4": "p4_three_regimes",
 }
 """Each paper's module, which has its ``CITATION``."""
 
