@@ -118,5 +118,6 @@ def test_selection_reads_as_the_algorithms(errors: list[float | None], data: st.
     best = min(trained, key=lambda i: (-(worths[i] or 0.0), i), default=first)
     assert (found.chosen, found.first, found.poorly_connected) == (best, first, None if lmc is None else True)
     assert found.looked_at[0] == first
+    assert found.fell_back == (not trained)
     assert sorted(found.looked_at) == candidates
     assert asked == [("lmc", first), *(("worth", i) for i in candidates)]

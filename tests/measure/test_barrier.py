@@ -231,6 +231,25 @@ def test_examples_are_judged_in_a_fixed_order_or_not_at_all() -> None:
     fixed = examples()
     pairs = TensorDataset(fixed.inputs, fixed.targets)
     shuffled: Any = DataLoader(pairs, batch_size=5, shuffle=True, generator=generator())
+    alike = Batch(fixed.inputs, torch.zeros_like(fixed.targets))  # whose order only the inputs tell
+
+    class Turning(list[Any]):
+        def __iter__(self) -> Any:
+            self.append(self.pop(0))
+            return super().__iter__()
+
+    turning = Turning([(alike.inputs[k : k + 5], alike.targets[k : k + 5]) for k in (0, 5, 10)])
+    with pytest.raises(MeasureError, match="each_example: the examples come in another order each time, or are others"):
+        error_barrier(net(3), net(1), net(2), TASK, turning, points=3, each_example=True)
+    holes = [(fixed.inputs, fixed.targets.double().masked_fill(fixed.targets == 1, torch.nan))]
+
+    class Holed(type(TASK)):  # type: ignore[misc]
+        def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+            return {"loss": output.sum(), "correct": self.correct(output, batch).sum()}
+
+    found = error_barrier(net(3), net(1), net(2), Holed(CLASSES), holes, points=3, each_example=True)
+    assert found.correct is not None
+    assert not found.correct[:, fixed.targets == 1].any()
     with pytest.raises(MeasureError, match="each_example: the examples come in another order each time"):
         error_barrier(net(3), net(1), net(2), TASK, shuffled, points=3, each_example=True)
     with pytest.raises(MeasureError, match=r"NoPrediction does not judge each example: give it a method correct\("):

@@ -90,6 +90,19 @@ def test_draws_follow_from_the_generator_alone() -> None:
     assert (surroundings(), content(x)) == (before, given_)
 
 
+def test_many_examples_are_drawn_in_smaller_lots_of_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    correct, x = torch.rand(3, 30, generator=generator(0)) < 0.5, torch.rand(30, 3, generator=generator(1))
+
+    def draws() -> list[bytes]:
+        marks = bootstrap_lmc(correct, 50, generator=generator(2))
+        return [content(each) for each in (marks, bootstrap_cka(x, x.square(), 50, generator=generator(2)))]
+
+    whole = draws()
+    for numbers in (1, 100):
+        monkeypatch.setattr("secateurs.measure.resampling._NUMBERS_AT_ONCE", numbers)
+        assert draws() == whole
+
+
 def test_what_cannot_be_resampled_is_refused() -> None:
     x = torch.rand(9, 3, generator=generator(0))
     for correct in (torch.ones(1, 9), torch.ones(9), torch.ones(3, 0)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from secateurs.how import Mask
 from secateurs.measure import cka, error_barrier, evaluate, lmc, outputs
 from secateurs.procedures import (
     Comparing,
+    Connection,
     MaskSettings,
     Retraining,
+    Similarity,
     connected,
     find_mask,
     highest_cka,
@@ -23,6 +26,7 @@ from secateurs.procedures import (
     temperature_tuning,
     two_copies,
     unbroken,
+    way_between,
 )
 from secateurs.train import TrainSettings, begin, pack, train
 from toys import RESNET, content, same_bits, surroundings, toy_data
@@ -95,6 +99,11 @@ def test_copies_differ_in_their_noise_alone() -> None:
     assert [str(copy.moment) for copy in whole] == ["2ep", "2ep"]
     with pytest.raises(TrainingError, match=r"order_seeds: with \(3, 3\) the copies are the same"):
         two_copies(pruned, DATA, AGAIN, order_seeds=(3, 3))
+    with pytest.raises(TrainingError, match=r"\(1, 2, 3\) the copies are the same"):
+        two_copies(pruned, DATA, AGAIN, order_seeds=(1, 2, 3))  # type: ignore[arg-type]
+    for begun, until in ((pruned, 0), (one, "3it"), (whole[0], None)):
+        with pytest.raises(TrainingError, match=r"until: the pruned network stands at .* are the same: take a later"):
+            two_copies(begun, DATA, AGAIN, until=until)
 
 
 def test_a_copy_that_diverges_is_a_result() -> None:
@@ -107,7 +116,8 @@ def test_a_copy_that_diverges_is_a_result() -> None:
     assert (found.barrier, found.lmc, found.cka, found.regime()) == (None, None, None, None)
     assert (found.diverged, found.cka_undefined) == ((0, 1), "a copy diverged")
     assert connected(NETWORKS[0], other, DATA).diverged == (1,)
-    assert similarity(one, NETWORKS[0], DATA) == (None, "a copy diverged")
+    assert similarity(one, NETWORKS[0], DATA) == Similarity(None, "a copy diverged")
+    assert connected(one, other, DATA, Comparing(resamples=5)).shares() is None
 
 
 # --------------------------------------------------------------------------------------- comparing
@@ -122,11 +132,12 @@ def test_copies_are_compared_by_the_measures(softmax: bool) -> None:
     assert ((bits(one), bits(other)), surroundings()) == (before, around)
     way = error_barrier(one.model, one, other, DATA.task, DATA.train, points=3, recalibrate_bn=True)
     assert found.barrier == way
-    assert found.lmc == lmc_by_hand(NETWORKS[1]) == pytest.approx(connected(other, one, DATA, how).lmc, abs=0.05)
+    assert found.lmc == lmc_by_hand(NETWORKS[1]) == pytest.approx(connected(other, one, DATA, how).lmc, abs=1e-9)
     assert found.cka == cka_by_hand(NETWORKS[1], softmax)
-    assert (found.cka, None) == similarity(one, other, DATA, how)
+    assert similarity(one, other, DATA, how) == Similarity(found.cka)
     assert found.passes == {"recalibration": 3, "evaluation": 3, "outputs": 2}
-    assert (found.resampled_lmc, found.resampled_cka, set(found.shares().values())) == ((), (), {0.0})
+    assert (found.resampled_lmc, found.resampled_cka, found.shares()) == ((), (), None)
+    assert hash(found) == hash(connected(one, other, DATA, how))
     assert found.regime(threshold=2) == "I"
     assert [found.regime(-1, similar_from) for similar_from in (0, 1.1)] == ["II-B", "II-A"]
 
@@ -142,6 +153,12 @@ def test_the_passes_told_are_the_passes_made() -> None:
     assert found.passes == {"recalibration": 11, "evaluation": 11, "outputs": 2}
 
 
+def shares_of(found: Connection, **lines: float) -> dict[Any, float]:
+    shares = found.shares(**lines)
+    assert shares is not None
+    return shares
+
+
 def test_resamples_tell_how_sure_it_is() -> None:
     one, other = by_hand(NETWORKS[1])
     found = connected(one, other, DATA, Comparing(points=3, samples=30, resamples=40))
@@ -152,9 +169,11 @@ def test_resamples_tell_how_sure_it_is() -> None:
     assert found != connected(one, other, DATA, Comparing(points=3, samples=30, resamples=40, seed=1))
     middle = sorted(found.resampled_lmc)[20]
     poorly = sum(each < middle - 1e-9 for each in found.resampled_lmc) / 40
-    assert found.shares(threshold=middle)["I"] == poorly
-    assert sum(found.shares().values()) == pytest.approx(1)
-    assert found.shares(threshold=-2, similar_from=0)["II-B"] == 1
+    assert shares_of(found, threshold=middle)["I"] == poorly
+    assert sum(shares_of(found).values()) == pytest.approx(1)
+    assert shares_of(found, threshold=-2, similar_from=0)["II-B"] == 1
+    with pytest.raises(MeasureError, match="resamples: 0, for none, or more, got -3"):
+        Comparing(resamples=-3)
 
 
 def test_what_cka_is_undefined_for_is_said_in_words() -> None:
@@ -221,7 +240,7 @@ def test_a_well_connected_first_choice_stays(part: Any) -> None:
     assert found.selection == Selection(first, first, False, (first,))
     assert found.chosen == first
     assert found.connection.lmc == lmc_by_hand(NETWORKS[first])
-    assert found.worths == {}
+    assert found.compared == {}
 
 
 def test_otherwise_the_best_after_short_retraining_is_taken() -> None:
@@ -229,7 +248,7 @@ def test_otherwise_the_best_after_short_retraining_is_taken() -> None:
     before = [bits(state) for state in NETWORKS]
     found = model_selection([*NETWORKS, lost()], DATA, RETRAINING, threshold=1)
     short = [error_of(by_hand(state)[0]) for state in NETWORKS]
-    assert found.worths == dict(enumerate(short))
+    assert found.compared == dict(enumerate(short))
     assert found.chosen == short.index(min(short))
     assert found.selection.poorly_connected
     assert found.errors[3] is None
@@ -241,7 +260,7 @@ def test_or_the_one_whose_copies_agree_most() -> None:
     """Algorithm 2.1."""
     found = model_selection(NETWORKS, DATA, RETRAINING, by="cka", threshold=1)
     alike = [cka_by_hand(state) for state in NETWORKS]
-    assert found.worths == dict(enumerate(alike))
+    assert found.compared == dict(enumerate(alike))
     assert found.chosen == alike.index(max(alike))
     tuned = highest_cka([lost(), *NETWORKS], DATA, RETRAINING)
     assert tuned.ckas == (None, *alike)
@@ -269,7 +288,42 @@ def test_what_cannot_be_chosen_is_refused() -> None:
         model_selection(NETWORKS, DATA, RETRAINING, part="test")  # type: ignore[arg-type]
     with pytest.raises(MeasureError, match="select: there is no dense network to choose"):
         model_selection([lost(), lost()], DATA, RETRAINING)
+    with pytest.raises(TrainingError, match=r"by: there is no 'ckas'; choices: cka, error; did you mean 'cka'\?"):
+        model_selection(NETWORKS, DATA, RETRAINING, by="ckas")  # type: ignore[arg-type]
+
+    class Unjudged(type(DATA.task)):  # type: ignore[misc]
+        def metrics(self, output: Any, batch: Any) -> dict[str, Any]:
+            return {"loss": super().metrics(output, batch)["loss"]}
+
+    with pytest.raises(MeasureError, match=r"Unjudged.metrics counts no 'correct' answers"):
+        model_selection(NETWORKS, replace(DATA, task=Unjudged(3)), RETRAINING)
+
+
+def test_a_consumed_network_is_refused_wherever_it_stands() -> None:
     gone = dense(1)
     gone.take()
-    with pytest.raises(TrainingError, match="already consumed"):
-        model_selection([gone], DATA, RETRAINING)
+    for ask in (
+        lambda: model_selection([*NETWORKS, gone], DATA, RETRAINING, threshold=-1),
+        lambda: highest_cka([lost(), gone], DATA, RETRAINING),
+        lambda: temperature_tuning(lambda _: gone, DATA, RETRAINING, initial=4, raised=1),
+        lambda: connected(NETWORKS[0], gone, DATA),
+        lambda: way_between(NETWORKS[0], gone, DATA),
+        lambda: similarity(gone, NETWORKS[0], DATA),
+        lambda: two_copies(gone, DATA, AGAIN),
+    ):
+        with pytest.raises(TrainingError, match="already consumed"):
+            ask()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("by", ["error", "cka"])
+def test_where_nothing_is_known_of_any_it_says_that_it_fell_back(by: Any) -> None:
+    hot = Retraining(PRUNING, TrainSettings(epochs=1, batch_size=12, lr=1e30), compare=Comparing(points=2, samples=30))
+    found = model_selection([*NETWORKS[:2], lost()], DATA, hot, by=by)
+    assert found.selection.fell_back
+    assert found.chosen == found.selection.first
+    assert (found.compared, found.unknown) == ({0: None, 1: None}, dict.fromkeys((0, 1), "a copy diverged"))
+    few = replace(RETRAINING, compare=Comparing(points=2, samples=2))
+    if by == "cka":
+        told = model_selection(NETWORKS[:2], DATA, few, by=by, threshold=1)
+        assert told.selection.fell_back
+        assert all("3 outputs for only 2 examples" in why for why in told.unknown.values())

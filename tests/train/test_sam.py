@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import StepLR
 from secateurs import Channels, EarlyPruner, Unstructured, enforce
 from secateurs.core import TrainingError
 from secateurs.train import SAM
+from secateurs.train.drawing import drawing_again, random_states
 from secateurs.when import At
 from secateurs.zoo import Classification
 from toys import CLASSES, content, generator, same_bits
@@ -230,7 +231,125 @@ def test_in_low_precision_it_moves_by_the_same_rule() -> None:
     torch.testing.assert_close(found.double(), exact, rtol=0.05, atol=0.02)
 
 
+@pytest.mark.parametrize("around", [True, False])
+def test_autocast_around_the_step_is_as_autocast_within(around: bool) -> None:
+    def losses(within: bool) -> list[bytes]:
+        net, told = nn.Sequential(nn.Flatten(), network(torch.float32)[5]), []
+        x, y = torch.randn(12, 144, generator=generator(1)), Y
+
+        def passed() -> None:
+            with torch.autocast("cpu", torch.bfloat16, enabled=within or torch.is_autocast_enabled("cpu")):
+                loss = F.cross_entropy(net(x).float(), y)
+            loss.backward()
+            told.append(content(loss))
+
+        with torch.autocast("cpu", torch.bfloat16, enabled=not within):
+            sam = SAM(net, sgd(net, lr=0.5), rho=2.0)
+            for _ in range(2):
+                sam.gradient(passed)
+                sam.base.step()
+        return told
+
+    found = losses(within=not around)
+    assert len(set(found)) == 4
+    assert found == losses(within=around)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_gradients_of_whatever_size_move_as_far_and_ordinary_ones_as_by_the_formula(
+    dtype: torch.dtype, adaptive: bool
+) -> None:
+    net = nn.Linear(36, CLASSES).to(dtype)
+    weights = [p.detach().clone() for p in net.parameters()]
+    gradients = [torch.randn(p.shape, generator=generator(1)).to(dtype) for p in weights]
+    far = []
+    for size in (1.0, 2.0**-17, 2.0**9, 2.0**-110, 2.0**110):
+        told: list[Any] = []
+
+        def passed(size: float = size, told: list[Any] = told) -> None:
+            told.append([p.detach().clone() for p in net.parameters()])
+            for p, g in zip(net.parameters(), gradients, strict=True):
+                p.grad = g * size
+
+        SAM(net, sgd(net), rho=0.5, adaptive=adaptive).gradient(passed)
+        far.append([content(p) for p in told[1]])
+    along = [g * p.abs() if adaptive else g for g, p in zip(gradients, weights, strict=True)]
+    scale = 0.5 / torch.stack([g.norm() for g in along]).norm()
+    steps = [g * p.abs() if adaptive else g for g, p in zip(along, weights, strict=True)]
+    assert far == [[content(p + g * scale) for p, g in zip(weights, steps, strict=True)]] * 5
+
+
+def test_what_another_optimiser_holds_keeps_the_gradient_of_the_first_pass() -> None:
+    net, alone = network(), network()
+    sam, other = SAM(net, sgd(net[0]), rho=0.5), sgd(net[5])
+    net[5].weight.grad = torch.ones_like(net[5].weight)  # of an earlier micro-batch
+    told: list[Any] = []
+    sam.gradient(closure(net, told=told))
+    closure(alone)()
+    assert content(net[5].weight.grad) == content(alone[5].weight.grad + 1)
+    assert content(net[5].bias.grad) == content(alone[5].bias.grad)
+    assert content(told[0]["5.weight"]) == content(told[1]["5.weight"])
+    assert content(net[0].weight.grad) != content(alone[0].weight.grad)
+    other.step()
+
+
+class Odd(nn.Module):
+    """A buffer that appears in the second pass only, and one whose entries share their memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.register_buffer("late", None)
+        self.register_buffer("wide", torch.zeros(1, dtype=torch.float64).expand(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        self.late = torch.ones(3) if self.calls == 2 else self.late
+        return x + self.wide.sum()
+
+
+def test_odd_buffers_are_as_after_the_first_pass() -> None:
+    net = nn.Sequential(Odd(), network())
+    SAM(net, sgd(net)).step(closure(net))
+    assert net[0].late is None
+    assert content(net[0].wide) == content(torch.zeros(3, dtype=torch.float64))
+
+
+def test_random_numbers_are_drawn_again_wherever_the_model_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, seen = network(), []
+
+    def looked(devices: Any) -> dict[torch.device, Tensor]:
+        seen.extend(devices)
+        return random_states([])
+
+    monkeypatch.setitem(SAM.gradient.__globals__, "random_states", looked)
+    net[1].running_mean = torch.zeros(4, device="meta")
+    SAM(net, sgd(net[5])).gradient(lambda: None)
+    assert {device.type for device in seen} == {"cpu", "meta"}
+    state = [torch.zeros(3)]
+    monkeypatch.setattr("torch.mps.get_rng_state", lambda: state[-1])
+    monkeypatch.setattr("torch.mps.set_rng_state", state.append)
+    with drawing_again(random_states([torch.device("mps")])):
+        assert len(state) == 2
+    assert len(state) == 3
+
+
 # ------------------------------------------------------------------------ in other people's loops
+
+
+@pytest.mark.parametrize("through", ["wrapper", "base"])
+def test_a_scheduler_of_the_base_knows_of_every_step(through: str) -> None:
+    net = network()
+    sam = SAM(net, sgd(net))
+    scheduler = StepLR(sam.base, 1, gamma=0.1)
+    if through == "wrapper":
+        sam.step(closure(net))
+    else:
+        sam.gradient(closure(net))
+        sam.base.step()
+    scheduler.step()  # a warning is an error here
+    assert sam.param_groups[0]["lr"] == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("through", ["wrapper", "base"])
@@ -331,6 +450,10 @@ def test_what_it_refuses() -> None:
         SAM(net, SAM(net, optimizer))
     with pytest.raises(TrainingError, match="got function"):
         SAM(net, sgd)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="LBFGS takes gradients of its own"):
+        SAM(net, torch.optim.LBFGS(net.parameters()))
+    with pytest.raises(TrainingError, match="it holds no parameter of this model"):
+        SAM(net, sgd(network()))
     scaler = torch.amp.GradScaler("cpu")
     scaler.scale(F.cross_entropy(net(images()), Y)).backward()
     with pytest.raises(TrainingError, match=r"pass a closure .* GradScaler, which passes none, is not supported"):

@@ -45,7 +45,7 @@ from secateurs.core.matching import (
 )
 from secateurs.core.model import evaluating, plain_attention, prunable
 from secateurs.core.moment import Moment
-from secateurs.core.numbers import all_finite
+from secateurs.core.numbers import ROUNDING, all_finite
 from secateurs.core.randomness import derive_seed, generator_for
 from secateurs.core.regimes import (
     POORLY_CONNECTED,
@@ -54,6 +54,7 @@ from secateurs.core.regimes import (
     Regime,
     Selection,
     TemperatureKind,
+    connectivity,
     highest,
     hotter_first,
     raises_temperature,
@@ -67,6 +68,7 @@ from secateurs.core.tasks import Batch, Classifies, Distribution, Examples, Fact
 __all__ = [
     "MATCHING_WITHIN",
     "POORLY_CONNECTED",
+    "ROUNDING",
     "SIMILAR_FROM",
     "STABLE_BELOW",
     "TEMPERATURES",
@@ -109,6 +111,7 @@ __all__ = [
     "Trigger",
     "TriggerState",
     "all_finite",
+    "connectivity",
     "derive_seed",
     "did_you_mean",
     "early_stopping",

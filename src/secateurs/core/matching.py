@@ -11,6 +11,7 @@ from statistics import median
 from typing import Literal
 
 from secateurs.core.errors import MeasureError
+from secateurs.core.numbers import ROUNDING
 
 MATCHING_WITHIN = 0.002
 """A subnetwork this far below the dense network still matches it: 0.2 percentage points."""
@@ -21,8 +22,6 @@ STABLE_BELOW = 0.02
 SparsityRange = Literal["I", "II", "III"]
 """P2 section 4.2.5: I, trivial (random pruning matches, too); II, matching; III, too sparse to match."""
 
-_ROUNDING = 1e-9  # Far above that of floats, far below one example of a million.
-
 
 def is_matching(accuracy: float | None, reference: float, within: float = MATCHING_WITHIN) -> bool:
     """Whether an accuracy is at least ``reference - within`` (P2 section 4.2.5), the bound itself included.
@@ -32,7 +31,7 @@ def is_matching(accuracy: float | None, reference: float, within: float = MATCHI
     >>> 0.015 >= 0.017 - 0.002, is_matching(0.015, 0.017)
     (False, True)
     """
-    return accuracy is not None and accuracy >= reference - within - _ROUNDING
+    return accuracy is not None and accuracy >= reference - within - ROUNDING
 
 
 def least_dilation(

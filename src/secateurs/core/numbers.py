@@ -1,8 +1,11 @@
-"""Whether numbers are numbers."""
+"""Whether numbers are numbers, and how far shares may be off."""
 
 from __future__ import annotations
 
 from torch import Tensor
+
+ROUNDING = 1e-9
+"""What shares of examples are compared within: far above rounding, far below half an example of a million."""
 
 
 def all_finite(tensor: Tensor) -> bool:

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+import torch
+from torch import Tensor
+
 from secateurs.core.errors import MeasureError, did_you_mean
+from secateurs.core.numbers import ROUNDING
 
 POORLY_CONNECTED = -0.05
 """LMC below which P4 (appendix C.1) speaks of Regime I: a barrier of more than 5 percentage points of error."""
@@ -24,8 +28,6 @@ SIMILAR_FROM = 0.9
 
 Regime = Literal["I", "II-A", "II-B"]
 """P4 section 3.2: I, poorly connected; II-A, well connected, outputs less similar; II-B, well connected and similar."""
-
-_ROUNDING = 1e-9  # Far above that of floats, far below half an example of a million.
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,25 @@ def regime(
         return "I"
     if cka is None or math.isnan(cka):
         return None
-    return "II-B" if cka >= similar_from - _ROUNDING else "II-A"
+    return "II-B" if cka >= similar_from - ROUNDING else "II-A"
+
+
+def connectivity(errors: Tensor) -> Tensor:
+    """LMC from the errors on the way between two networks (P4 eq. 1): mean(E(a), E(b)) - E(t*), in [-1, 1].
+
+    t* is where that is furthest from 0. The two ends lie equally far on either side of it. Where nothing between is
+    further, there is no barrier: of equals the positive one counts, so that it does not matter which network is a,
+    nor how numbers are rounded.
+
+    Args:
+        errors: ``[..., points]``, float64, the ends included.
+
+    >>> connectivity(torch.tensor([[0.1, 0.5, 0.2], [0.1, 0.15, 0.2], [0.3, 0.1, 0.3]]).double())
+    tensor([-0.3500,  0.0500,  0.2000], dtype=torch.float64)
+    """
+    middle = (errors[..., 0] + errors[..., -1]) / 2
+    valley, hill = middle - errors.amin(-1), middle - errors.amax(-1)
+    return torch.where(valley >= -hill - ROUNDING, valley, hill)
 
 
 def shares(regimes: Iterable[Regime | None]) -> dict[Regime, float]:
@@ -126,7 +146,7 @@ def raises_temperature(lmc: float | None, threshold: float = POORLY_CONNECTED) -
     >>> raises_temperature(-0.06), raises_temperature(-0.05), raises_temperature(None)
     (True, False, None)
     """
-    return None if lmc is None or math.isnan(lmc) else lmc < threshold - _ROUNDING
+    return None if lmc is None or math.isnan(lmc) else lmc < threshold - ROUNDING
 
 
 def highest(worths: Sequence[float | None]) -> int | None:
@@ -150,12 +170,14 @@ class Selection:
         first: the index that the dense networks' errors alone would have chosen (the conventional choice).
         poorly_connected: whether the pruned network of ``first`` is in Regime I; None: its copies diverged.
         looked_at: those that were pruned and retrained to find out: ``first``, then whichever else it took.
+        fell_back: ``first`` is chosen only since nothing is known of any network that was looked at: not a choice.
     """
 
     chosen: int
     first: int
     poorly_connected: bool | None
     looked_at: tuple[int, ...]
+    fell_back: bool = False
 
 
 def select(
@@ -168,8 +190,8 @@ def select(
 
     The dense network with the least error is chosen, unless it is poorly connected once it is pruned: then all are
     pruned and retrained shortly, and the worthiest is chosen. What diverged (None, or NaN) is never chosen over what
-    did not; of equals the first is. Where the copies that LMC is measured of diverged, all are looked at, too: ours,
-    P4 does not say.
+    did not; of equals the first is. Where the copies that LMC is measured of diverged, all are looked at, too, and
+    where nothing is known of any the conventional choice is left (``fell_back``): ours, P4 does not say.
 
     Args:
         errors: of the dense networks, on data that may be selected on; a network without one is no candidate.
@@ -183,9 +205,9 @@ def select(
 
     >>> short = [0.30, 0.25, 0.40]
     >>> select([0.08, 0.09, 0.07], lambda i: -0.3, lambda i: -short[i])
-    Selection(chosen=1, first=2, poorly_connected=True, looked_at=(2, 0, 1))
+    Selection(chosen=1, first=2, poorly_connected=True, looked_at=(2, 0, 1), fell_back=False)
     >>> select([0.08, 0.09, 0.07], lambda i: -0.01, lambda i: -short[i])
-    Selection(chosen=2, first=2, poorly_connected=False, looked_at=(2,))
+    Selection(chosen=2, first=2, poorly_connected=False, looked_at=(2,), fell_back=False)
     """
     first = highest([None if error is None else -error for error in errors])
     if first is None:
@@ -196,4 +218,4 @@ def select(
     candidates = [i for i, error in enumerate(errors) if error is not None and not math.isnan(error)]
     best = highest([worth_of(i) for i in candidates])
     chosen = first if best is None else candidates[best]
-    return Selection(chosen, first, poorly_connected, (first, *(i for i in candidates if i != first)))
+    return Selection(chosen, first, poorly_connected, (first, *(i for i in candidates if i != first)), best is None)

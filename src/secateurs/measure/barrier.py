@@ -8,14 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from secateurs.core import STABLE_BELOW, Batch, MeasureError, Task
+from secateurs.core import STABLE_BELOW, Batch, MeasureError, Task, connectivity
 from secateurs.measure.batches import Data
 from secateurs.measure.batchnorm import bn_statistics
 from secateurs.measure.evaluate import evaluated
 from secateurs.measure.marks import Marks
 from secateurs.measure.states import State, between, borrowed, check_masks, tensors_of, write
-
-_ROUNDING = 1e-9  # Far above that of floats, far below half an example of a million.
 
 Recalibration = bool | Literal["exact"]
 """Whether running statistics are computed anew: no, in one pass, or layer by layer (:func:`bn_statistics`)."""
@@ -66,12 +64,9 @@ class Barrier:
     def lmc(self) -> float:
         """mean(E(a), E(b)) - E(t*), t* where it is furthest from 0 (P4 eq. 1), in [-1, 1]: negative = barrier.
 
-        The two ends lie equally far on either side of 0. Where nothing between is further, there is no barrier: of
-        equals the positive one counts, so that it does not matter which network is a, nor how numbers are rounded.
+        Of equals on either side of 0 the positive one counts (:func:`~secateurs.core.connectivity`).
         """
-        middle = (self.errors[0] + self.errors[-1]) / 2
-        valley, hill = middle - min(self.errors), middle - max(self.errors)
-        return valley if valley >= -hill - _ROUNDING else hill
+        return float(connectivity(torch.tensor(self.errors, dtype=torch.float64)))
 
 
 def error_barrier(

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from secateurs.core import MeasureError
+from secateurs.core import MeasureError, connectivity
 from secateurs.measure.similarity import cka
 
 _AT_ONCE = 32
-_ROUNDING = 1e-9
+_NUMBERS_AT_ONCE = 2**22  # 32 MB of counts: of a million examples, as of CIFAR's.
 _HARDLY = 1e-6  # Of the spread of all examples: so little, and cancellation may show.
 
 
@@ -45,9 +45,7 @@ def bootstrap_lmc(correct: Tensor, draws: int = 1000, *, generator: torch.Genera
     found = []
     for counts in _resamples(correct.shape[1], draws, generator):
         errors = 1 - counts @ marks.T / correct.shape[1]  # [draws, points]
-        middle = (errors[:, 0] + errors[:, -1]) / 2
-        valley, hill = middle - errors.amin(1), middle - errors.amax(1)
-        found.append(torch.where(valley >= -hill - _ROUNDING, valley, hill))  # as Barrier.lmc
+        found.append(connectivity(errors))
     return torch.cat(found)
 
 
@@ -111,8 +109,9 @@ def _resamples(n: int, draws: int, generator: torch.Generator) -> Iterator[Tenso
     """How often each example is drawn: ``[k, n]``, float64, k together at most; rows sum to n."""
     if draws < 1:
         raise MeasureError(f"bootstrap: draws: one at least, got {draws}")
-    for start in range(0, draws, _AT_ONCE):
-        several = min(_AT_ONCE, draws - start)
+    most = max(1, min(_AT_ONCE, _NUMBERS_AT_ONCE // n))
+    for start in range(0, draws, most):
+        several = min(most, draws - start)
         drawn = torch.randint(n, (several, n), generator=generator)
         place = drawn + n * torch.arange(several)[:, None]
         yield torch.bincount(place.flatten(), minlength=several * n).view(several, n).double()

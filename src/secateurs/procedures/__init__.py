@@ -3,7 +3,16 @@
 from secateurs.procedures.ablations import shuffled
 from secateurs.procedures.automatic import AutomaticRun, automatic_pruning
 from secateurs.procedures.channels import ChannelSettings, find_channels
-from secateurs.procedures.connection import Comparing, Connection, connected, similarity
+from secateurs.procedures.connection import (
+    DIVERGED,
+    Comparing,
+    Connection,
+    Similarity,
+    connected,
+    passes_of_comparing,
+    similarity,
+    way_between,
+)
 from secateurs.procedures.copies import Retraining, two_copies
 from secateurs.procedures.dynamic_imp import DynamicImp, DynamicImpSettings, all_grown, dynamic_imp, phase_mask
 from secateurs.procedures.early_pruning import early_pruning
@@ -27,6 +36,7 @@ from secateurs.procedures.soundness import judged, sound, unbroken
 from secateurs.procedures.tickets import kept_by_level, next_mask, random_mask, redrawn, replayed, retrained, rewound
 
 __all__ = [
+    "DIVERGED",
     "ITERATED",
     "AutomaticRun",
     "ChannelSettings",
@@ -44,6 +54,7 @@ __all__ = [
     "RegrowthSettings",
     "Retraining",
     "Selected",
+    "Similarity",
     "Ticket",
     "Tuned",
     "all_grown",
@@ -66,6 +77,7 @@ __all__ = [
     "mask_facts",
     "model_selection",
     "next_mask",
+    "passes_of_comparing",
     "phase_mask",
     "prune",
     "prune_step",
@@ -84,4 +96,5 @@ __all__ = [
     "throughout",
     "two_copies",
     "unbroken",
+    "way_between",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from secateurs.core import (
     POORLY_CONNECTED,
@@ -46,6 +46,9 @@ class Comparing:
         resamples: how often the examples are resampled, for LMC and CKA each, to see how sure these are.
         seed: of the examples drawn: the same for every pair that is compared.
         batch_size: how many examples are looked at together.
+
+    Raises:
+        MeasureError: when there are fewer than 0 resamples.
     """
 
     points: int = 11
@@ -54,6 +57,10 @@ class Comparing:
     resamples: int = 0
     seed: int = 0
     batch_size: int = 512
+
+    def __post_init__(self) -> None:
+        if self.resamples < 0:
+            raise MeasureError(f"Comparing: resamples: 0, for none, or more, got {self.resamples}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Connection:
     diverged: tuple[int, ...] = ()
     resampled_lmc: tuple[float, ...] = ()
     resampled_cka: tuple[float | None, ...] = ()
-    passes: Mapping[str, int] = field(default_factory=dict)
+    passes: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def lmc(self) -> float | None:
@@ -87,10 +94,33 @@ class Connection:
         """The regime they are in (:func:`~secateurs.core.regime`); None where it cannot be told."""
         return regime(self.lmc, self.cka, threshold=threshold, similar_from=similar_from)
 
-    def shares(self, threshold: float = POORLY_CONNECTED, similar_from: float = SIMILAR_FROM) -> dict[Regime, float]:
-        """The share of each regime among the resamples: how sure it is, as far as the examples go."""
+    def shares(
+        self, threshold: float = POORLY_CONNECTED, similar_from: float = SIMILAR_FROM
+    ) -> dict[Regime, float] | None:
+        """The share of each regime among the resamples: how sure it is, as far as the examples go.
+
+        They sum to less than 1 where CKA is undefined for some. None without resamples: none were asked for
+        (``Comparing.resamples``), or a copy diverged.
+        """
+        if not self.resampled_lmc:
+            return None
         pairs = zip(self.resampled_lmc, self.resampled_cka, strict=True)
         return shares(regime(lmc, alike, threshold=threshold, similar_from=similar_from) for lmc, alike in pairs)
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """How alike the outputs of two copies are.
+
+    Attributes:
+        cka: P4 eq. 2, in [0, 1]; None where there is none.
+        undefined: why there is none, in words.
+        resampled: of each resample of the examples; None where CKA is undefined.
+    """
+
+    cka: float | None
+    undefined: str | None = None
+    resampled: tuple[float | None, ...] = ()
 
 
 AS_IN_P4 = Comparing()
@@ -105,6 +135,7 @@ def connected(one: TrainState, other: TrainState, data: Dataset, how: Comparing 
     Raises:
         MeasureError: when the copies are of different architectures or under different masks, there are fewer than
             two points, or the task counts no correct answers.
+        TrainingError: when a copy was consumed.
 
     >>> from secateurs.core import Spec
     >>> from secateurs.procedures import MaskSettings, find_mask, retrained, two_copies
@@ -119,9 +150,29 @@ def connected(one: TrainState, other: TrainState, data: Dataset, how: Comparing 
     >>> round(sum(found.shares().values()), 6)
     1.0
     """
+    for copy in (one, other):
+        copy.check()
     lost = tuple(place for place, copy in enumerate((one, other)) if not unbroken(copy))
     if lost:
         return Connection(None, None, DIVERGED, lost)
+    barrier, lmcs = way_between(one, other, data, how)
+    alike = similarity(one, other, data, how)
+    return Connection(
+        barrier, alike.cka, alike.undefined, (), lmcs, alike.resampled, passes_of_comparing(one.model, how.points)
+    )
+
+
+def way_between(
+    one: TrainState, other: TrainState, data: Dataset, how: Comparing = AS_IN_P4
+) -> tuple[Barrier, tuple[float, ...]]:
+    """The first half of :func:`connected`: the straight way between two copies, and LMC of each resample.
+
+    Raises:
+        MeasureError: as :func:`connected`, and when a copy is not finite.
+        TrainingError: when a copy was consumed.
+    """
+    for copy in (one, other):
+        copy.check()
     barrier = error_barrier(
         one.model,
         one,
@@ -133,45 +184,44 @@ def connected(one: TrainState, other: TrainState, data: Dataset, how: Comparing 
         each_example=how.resamples > 0,
         batch_size=how.batch_size,
     )
-    said = _outputs(one, other, data, how)
-    alike, undefined = _alike(*said)
-    normed = any(map(keeps_statistics, one.model.modules()))
-    passes = {"recalibration": how.points * normed, "evaluation": how.points, "outputs": 2}
-    lmcs: tuple[float, ...] = ()
-    ckas: tuple[float | None, ...] = ()
-    if barrier.correct is not None:
-        drawn = bootstrap_lmc(barrier.correct, how.resamples, generator=generator_for("LMC", how.seed))
-        lmcs, ckas = tuple(drawn.tolist()), _resampled_cka(*said, how, undefined)
-    return Connection(barrier, alike, undefined, (), lmcs, ckas, passes)
+    if barrier.correct is None:
+        return barrier, ()
+    drawn = bootstrap_lmc(barrier.correct, how.resamples, generator=generator_for("LMC", how.seed))
+    return barrier, tuple(drawn.tolist())
 
 
-def similarity(
-    one: TrainState, other: TrainState, data: Dataset, how: Comparing = AS_IN_P4
-) -> tuple[float | None, str | None]:
-    """CKA of two copies, as :func:`connected` finds it, by itself; where there is none, None and why, in words."""
+def similarity(one: TrainState, other: TrainState, data: Dataset, how: Comparing = AS_IN_P4) -> Similarity:
+    """The second half of :func:`connected`: CKA of two copies, or why there is none, and CKA of each resample.
+
+    Raises:
+        TrainingError: when a copy was consumed.
+    """
+    for copy in (one, other):
+        copy.check()
     if not (unbroken(one) and unbroken(other)):
-        return None, DIVERGED
-    return _alike(*_outputs(one, other, data, how))
-
-
-def _outputs(one: TrainState, other: TrainState, data: Dataset, how: Comparing) -> tuple[Tensor, Tensor]:
+        return Similarity(None, DIVERGED)
     examples = data.train.probe(how.samples, how.seed)
 
     def said(copy: TrainState) -> Tensor:
         return outputs(copy.model, data.task, examples, samples=None, softmax=how.softmax, batch_size=how.batch_size)
 
-    return said(one), said(other)
-
-
-def _alike(x: Tensor, y: Tensor) -> tuple[float | None, str | None]:
+    x, y = said(one), said(other)
     try:
-        return cka(x, y), None
+        alike = cka(x, y)
     except MeasureError as error:
-        return None, str(error)
-
-
-def _resampled_cka(x: Tensor, y: Tensor, how: Comparing, undefined: str | None) -> tuple[float | None, ...]:
-    if undefined is not None:
-        return (None,) * how.resamples
+        return Similarity(None, str(error), (None,) * how.resamples)
+    if not how.resamples:
+        return Similarity(alike)
     drawn = bootstrap_cka(x, y, how.resamples, generator=generator_for("CKA", how.seed)).tolist()
-    return tuple(None if math.isnan(value) else value for value in drawn)
+    return Similarity(alike, None, tuple(None if math.isnan(value) else value for value in drawn))
+
+
+def similar(one: TrainState, other: TrainState, data: Dataset, how: Comparing = AS_IN_P4) -> Similarity:
+    """As :func:`similarity`, without resamples."""
+    return similarity(one, other, data, replace(how, resamples=0))
+
+
+def passes_of_comparing(model: nn.Module, points: int) -> dict[str, int]:
+    """How often a comparison passes the examples through a network like ``model``: ``Connection.passes``."""
+    normed = any(map(keeps_statistics, model.modules()))
+    return {"recalibration": points * normed, "evaluation": points, "outputs": 2}

@@ -23,17 +23,26 @@ def two_copies(
 ) -> tuple[TrainState, TrainState]:
     """Two copies of a pruned network, retrained with other noise (P4 section 2.4); it stays as it is.
 
-    They differ in the order of the data and its augmentation alone. A copy that diverges is a result.
+    They differ in the order of the data and its augmentation alone: with batches of all the data, and without
+    augmentation, they are equal up to rounding, and tell nothing. A copy that diverges is a result.
 
     Args:
         pruned: as :func:`~secateurs.procedures.retrained` begins it, under its mask.
         until: P4's alpha; the end of ``training`` by default.
 
     Raises:
-        TrainingError: when both seeds are the same, the state was consumed, or ``until`` lies after the end.
+        TrainingError: when the seeds are not two different ones, the state was consumed, or ``until`` lies after the
+            end, or not after where ``pruned`` stands.
     """
-    if order_seeds[0] == order_seeds[1]:
-        raise TrainingError(f"two_copies: order_seeds: with {order_seeds} the copies are the same: take different ones")
+    pruned.check()
+    if len(order_seeds) != 2 or order_seeds[0] == order_seeds[1]:
+        raise TrainingError(f"two_copies: order_seeds: with {order_seeds} the copies are the same: take two different")
+    end = Moment.parse(_end(training, until), pruned.moment.steps_per_epoch)
+    if end <= pruned.moment:
+        raise TrainingError(
+            f"two_copies: until: the pruned network stands at {pruned.moment} already, so that copies retrained until "
+            f"{end} are the same: take a later one"
+        )
     one, other = (_copy(pruned, data, training, until, seed) for seed in order_seeds)
     return one, other
 
@@ -82,5 +91,8 @@ class Retraining:
 def _copy(
     pruned: TrainState, data: Dataset, training: TrainSettings, until: str | int | Moment | None, seed: int
 ) -> TrainState:
-    end = training.epochs if until is None else until
-    return judged(train(pruned.fork(), data, training, until=end, order_seed=seed))
+    return judged(train(pruned.fork(), data, training, until=_end(training, until), order_seed=seed))
+
+
+def _end(training: TrainSettings, until: str | int | Moment | None) -> str | int | Moment:
+    return training.epochs if until is None else until

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 from secateurs.core import (
     POORLY_CONNECTED,
+    MeasureError,
     Selection,
     TrainingError,
     TrainState,
+    did_you_mean,
     highest,
     raises_temperature,
     select,
 )
 from secateurs.measure import evaluate
-from secateurs.procedures.connection import Connection, connected, similarity
+from secateurs.procedures.connection import DIVERGED, Connection, connected, similar
 from secateurs.procedures.copies import Retraining
 from secateurs.procedures.soundness import unbroken
 from secateurs.zoo import Dataset
 
 T = TypeVar("T")
 SelectedBy = Literal["error", "cka"]
+Part = Literal["train", "validation"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def temperature_tuning(
     (False, 4, True)
     """
     theta = dense(initial)  # Theta = Train(Theta_0, T_0)
+    theta.check()
     if not unbroken(theta):
         return Tuned(initial, None, None)
     copies = retraining.copies(theta, data)  # of Theta * M = Prune(Theta, L)
@@ -91,14 +95,17 @@ class Selected:
         selection: which network is to be pruned, and how that was found.
         errors: of the dense networks; None where one diverged.
         connection: of the two copies of the network with the least error.
-        worths: of the networks that were looked at further: the error after short retraining, or the CKA of two copies;
-            None where that is not known. Empty where no other had to be looked at.
+        compared: of the networks that were looked at further, what they were compared by: the error after short
+            retraining, or the CKA of two copies; None where that is not known. Empty where none had to be. Where
+            nothing is known of any, ``selection.fell_back``.
+        unknown: why it is not known, in words, of those.
     """
 
     selection: Selection
     errors: tuple[float | None, ...]
     connection: Connection
-    worths: Mapping[int, float | None] = field(default_factory=dict)
+    compared: Mapping[int, float | None] = field(default_factory=dict, hash=False)
+    unknown: Mapping[int, str] = field(default_factory=dict, hash=False)
 
     @property
     def chosen(self) -> int:
@@ -112,7 +119,7 @@ def model_selection(
     retraining: Retraining,
     *,
     by: SelectedBy = "error",
-    part: Literal["train", "validation"] = "validation",
+    part: Part = "validation",
     threshold: float = POORLY_CONNECTED,
 ) -> Selected:
     """Model selection via LMC and error, or via LMC and CKA (P4 Algorithms 2 and 2.1): which network is to be pruned?
@@ -126,8 +133,9 @@ def model_selection(
         part: of the data that errors are of.
 
     Raises:
-        MeasureError: when there is no network that did not diverge.
-        TrainingError: when errors of test data are asked for, or as :func:`two_copies`.
+        MeasureError: when there is no network that did not diverge, or the task counts no correct answers.
+        TrainingError: when it is to be by anything else, or errors of test data are asked for, a network was consumed,
+            or as :func:`two_copies`.
 
     >>> from secateurs.core import Spec
     >>> from secateurs.procedures import MaskSettings
@@ -137,15 +145,20 @@ def model_selection(
     >>> start = begin(Spec("lenet_300_100", {"hidden": (16, 8)}), data, training, init_seed=0)
     >>> networks = [train(start.fork(), data, training, until=epochs) for epochs in (1, 4)]
     >>> found = model_selection(networks, data, Retraining(MaskSettings(density=0.5), training, until=1))
-    >>> found.chosen, found.selection.poorly_connected, found.worths
+    >>> found.chosen, found.selection.poorly_connected, found.compared
     (1, False, {})
     """
-    if part not in ("train", "validation"):
+    if by not in get_args(SelectedBy):
+        raise TrainingError(f"model_selection: by: there is no {by!r}{did_you_mean(str(by), get_args(SelectedBy))}")
+    if part not in get_args(Part):
         raise TrainingError(f"model_selection: part: nothing is chosen on {part} data: take 'validation' or 'train'")
+    for theta in networks:
+        theta.check()
     errors = tuple(_error(theta, data, part) for theta in networks)
     copies: dict[int, tuple[TrainState, TrainState]] = {}
     connections: dict[int, Connection] = {}
-    worths: dict[int, float | None] = {}
+    compared: dict[int, float | None] = {}
+    unknown: dict[int, str] = {}
 
     def lmc_of(i: int) -> float | None:
         copies[i] = retraining.copies(networks[i], data)  # of Theta_i * M = Prune(Theta_i, L)
@@ -155,14 +168,20 @@ def model_selection(
     def worth_of(i: int) -> float | None:
         if by == "cka":  # Algorithm 2.1
             pair = copies[i] if i in copies else retraining.copies(networks[i], data)
-            worths[i], _ = similarity(*pair, data, retraining.compare)
-            return worths[i]
+            alike = similar(*pair, data, retraining.compare)
+            compared[i] = alike.cka
+            if alike.undefined is not None:
+                unknown[i] = alike.undefined
+            return alike.cka
         copy = copies[i][0] if i in copies else retraining.copy(networks[i], data)
-        worths[i] = error = _error(copy, data, part)
-        return None if error is None else -error
+        compared[i] = error = _error(copy, data, part)
+        if error is None:
+            unknown[i] = DIVERGED
+            return None
+        return -error
 
     selection = select(errors, lmc_of, worth_of, threshold)
-    return Selected(selection, errors, connections[selection.first], worths)
+    return Selected(selection, errors, connections[selection.first], compared, unknown)
 
 
 @dataclass(frozen=True)
@@ -185,7 +204,7 @@ def highest_cka(networks: Sequence[TrainState], data: Dataset, retraining: Retra
         networks: dense ones, trained at other rho; they stay as they are.
 
     Raises:
-        TrainingError: as :func:`two_copies`.
+        TrainingError: when a network was consumed, or as :func:`two_copies`.
 
     >>> from secateurs.core import Spec
     >>> from secateurs.procedures import MaskSettings
@@ -200,8 +219,10 @@ def highest_cka(networks: Sequence[TrainState], data: Dataset, retraining: Retra
     >>> found.ckas[found.chosen] == max(found.ckas)
     True
     """
+    for theta in networks:
+        theta.check()
     ckas = tuple(
-        similarity(*retraining.copies(theta, data), data, retraining.compare)[0] if unbroken(theta) else None
+        similar(*retraining.copies(theta, data), data, retraining.compare).cka if unbroken(theta) else None
         for theta in networks
     )
     return MostSimilar(highest(ckas), ckas)
@@ -209,4 +230,11 @@ def highest_cka(networks: Sequence[TrainState], data: Dataset, retraining: Retra
 
 def _error(state: TrainState, data: Dataset, part: str) -> float | None:
     """The share of examples classified wrongly, in [0, 1]; None where training diverged."""
-    return 1 - evaluate(state.model, data.task, getattr(data, part))["accuracy"] if unbroken(state) else None
+    if not unbroken(state):
+        return None
+    measured = evaluate(state.model, data.task, getattr(data, part))
+    if "accuracy" not in measured:
+        raise MeasureError(
+            f"model_selection: {type(data.task).__name__}.metrics counts no 'correct' answers: errors need them"
+        )
+    return 1 - measured["accuracy"]

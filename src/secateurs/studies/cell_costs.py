@@ -9,6 +9,7 @@ from secateurs.core import Moment
 from secateurs.jobs import Entry, Job, Store
 from secateurs.measure.costs import area_under, training_flops
 from secateurs.studies.charged import Leg, charged, each_once
+from secateurs.train.settings import passes_per_step
 
 
 def cell_costs(
@@ -72,7 +73,7 @@ def _spans(entry: Entry, leg: Leg, steps_per_epoch: int) -> list[tuple[float, fl
     pruned = entry.summary.get("pruned")
     pruned_at = None if pruned is None else Moment.parse(pruned, steps_per_epoch)
     last, found = _start(leg.job, steps_per_epoch), []
-    passes = 1 if leg.job.config.get("train", {}).get("sam") is None else 2
+    passes = passes_per_step(leg.job.config.get("train", {}).get("sam"))
     left = final if pruned_at is None else dense
     for row in entry.rows():
         if "multiply_adds" in row:  # pruned in several rounds: what is trained from here on

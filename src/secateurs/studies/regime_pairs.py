@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
-from torch import Tensor
 
-from secateurs.core import MeasureError, TrainState, all_finite, generator_for, under
+from secateurs.core import TrainState, all_finite, under
 from secateurs.jobs import Context, Entry, job
-from secateurs.measure import bootstrap_cka, bootstrap_lmc, cka, error_barrier, keeps_statistics, outputs
 from secateurs.measure.states import tensors_of
-from secateurs.procedures.connection import DIVERGED
+from secateurs.procedures import DIVERGED, Comparing, passes_of_comparing, similarity, way_between
 from secateurs.studies.ended import placed
 from secateurs.studies.runs import RunConfig, load_data, located
 from secateurs.zoo import Dataset
@@ -42,6 +39,12 @@ class RegimePairConfig(RunConfig):
     samples: int = Field(ge=2)
     outputs: Literal["softmax", "logits"]
     resamples: int = Field(0, ge=0)
+
+    @property
+    def how(self) -> Comparing:
+        """The same, as procedures take it."""
+        softmax, seed = self.outputs == "softmax", self.seeds.order
+        return Comparing(self.points, self.samples, softmax=softmax, resamples=self.resamples, seed=seed)
 
 
 @job("regime_pair", version=1)
@@ -72,8 +75,7 @@ def regime_pair(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Contex
             found[name] = measure(one, other, c, data)
             ctx.pause_point(lambda: ({}, found))
     way, alike = found["way"], found["similarity"]
-    norms = any(keeps_statistics(module) for module in one.model.modules())
-    passes = {"recalibration": c.points if norms else 0, "evaluation": c.points, "outputs": 2}
+    passes = passes_of_comparing(one.model, c.points)
     drawn = {"resampled": {"lmc": way.pop("drawn"), "cka": alike.pop("drawn")}} if c.resamples else {}
     told = {"diverged": None, "diverged_copies": lost, **way, **alike, **drawn}
     return told | {"passes": passes, "seconds": ctx.seconds}
@@ -99,31 +101,13 @@ def _copy(place: int, run: Entry, c: RegimePairConfig, data: Dataset, ctx: Conte
 
 def _way(one: TrainState, other: TrainState, c: RegimePairConfig, data: Dataset) -> dict[str, Any]:
     """LMC and the way it is measured on."""
-    model, task, train = one.model, data.task, data.train
-    way = error_barrier(
-        model, one, other, task, train, points=c.points, recalibrate_bn=True, each_example=bool(c.resamples)
-    )
+    way, drawn = way_between(one, other, data, c.how)
     told = {"lmc": way.lmc, "alphas": list(way.alphas), "errors": list(way.errors), "losses": list(way.losses)}
-    if way.correct is None:
-        return told
-    return told | {
-        "drawn": _listed(bootstrap_lmc(way.correct, c.resamples, generator=generator_for("LMC", c.seeds.order)))
-    }
+    return told | ({"drawn": list(drawn)} if c.resamples else {})
 
 
 def _similarity(one: TrainState, other: TrainState, c: RegimePairConfig, data: Dataset) -> dict[str, Any]:
     """CKA, or why there is none."""
-    probe, softmax = data.train.probe(c.samples, c.seeds.order), c.outputs == "softmax"
-    x, y = (outputs(each.model, data.task, probe, samples=None, softmax=softmax) for each in (one, other))
-    try:
-        told: dict[str, Any] = {"cka": cka(x, y), "cka_undefined": None}
-    except MeasureError as error:
-        return {"cka": None, "cka_undefined": str(error)} | ({"drawn": [None] * c.resamples} if c.resamples else {})
-    if not c.resamples:
-        return told
-    return told | {"drawn": _listed(bootstrap_cka(x, y, c.resamples, generator=generator_for("CKA", c.seeds.order)))}
-
-
-def _listed(draws: Tensor) -> list[float | None]:
-    """The numbers; None where one is not defined."""
-    return [None if math.isnan(draw) else draw for draw in draws.tolist()]
+    found = similarity(one, other, data, c.how)
+    told = {"cka": found.cka, "cka_undefined": found.undefined}
+    return told | ({"drawn": list(found.resampled)} if c.resamples else {})

@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 
 _HERE = torch.device("cpu")
-_OTHERS = ("cuda", "xpu")  # kinds of device with random numbers of their own
+_OTHERS = ("cuda", "xpu", "mps")  # kinds of device with random numbers of their own
 
 
 def random_states(devices: Iterable[torch.device]) -> dict[torch.device, Tensor]:
-    """The global random state of the CPU, and of those of ``devices`` that have one; none is waited for."""
+    """The global random state of the CPU, and of those of ``devices`` that are CUDA's, XPU's or MPS's.
+
+    Other kinds of device draw on, so that what is random there (dropout) differs between two passes.
+    """
     others = {device for device in devices if device.type in _OTHERS}
-    states = {device: torch.get_device_module(device).get_rng_state(device) for device in others}
+    states = {device: torch.get_device_module(device).get_rng_state(*_which(device)) for device in others}
     return {_HERE: torch.get_rng_state(), **states}
 
 
@@ -42,4 +45,9 @@ def _set(states: Mapping[torch.device, Tensor]) -> None:
         if device == _HERE:
             torch.set_rng_state(state)
         else:
-            torch.get_device_module(device).set_rng_state(state, device)
+            torch.get_device_module(device).set_rng_state(state, *_which(device))
+
+
+def _which(device: torch.device) -> tuple[torch.device, ...]:
+    """What a kind of device is told: of MPS there is one only."""
+    return () if device.type == "mps" else (device,)

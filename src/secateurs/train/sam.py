@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
+from itertools import chain
 from math import inf
 from typing import Any, TypeVar
 
@@ -32,21 +33,25 @@ class SAM(Optimizer):
 
     The second pass leaves no trace: norms normalise by their batch in it, too, but all buffers (running statistics,
     ``num_batches_tracked``) are as after the first. It draws the same random numbers (dropout) on the CPU and where
-    the parameters are, and the random state goes on from the first. A gradient of norm 0 moves nothing.
+    the model is, and the random state goes on from the first. A gradient of norm 0 moves nothing. Parameters of the
+    model that another optimiser holds are not moved, and keep the gradient that the first pass added to.
 
     It is one view of two objects: groups, state, hooks and state dicts are the optimiser's, so that schedulers,
     :func:`~secateurs.enforce` and :class:`~secateurs.EarlyPruner` may be given either, and checkpoints fit without SAM.
+    Give ``sam.base`` to what calls ``step`` itself, as ``torch.distributed.checkpoint`` does, and to the scheduler of a
+    loop that calls ``sam.base.step()``: torch would warn that ``sam`` had made no step.
     Weights that a mask has dropped have no gradient, and are 0 in the second pass, too. Pruning channels in place is
     fine; of a copy (``remove_channels``), make it anew. To clip the second gradient, in a hook
     (``sam.register_step_pre_hook``, called just before the optimiser steps) or between :meth:`gradient` and
     ``sam.base.step()``. Gradients are to be those of the loss: GradScaler, which scales them, is not supported
     (bfloat16 needs none). With DistributedDataParallel both gradients are means over the ranks, and e is the same on
     all; to accumulate, the closure has all micro-batches, each but the last under ``no_sync()``. A closure all under
-    ``no_sync()`` would let weights drift apart.
+    ``no_sync()`` would let weights drift apart. FSDP is
+    not supported: it keeps parameters in shards, and a norm is to be of all of them.
 
     Args:
         model: whose buffers are kept; as it is trained, wrapped or not.
-        optimizer: of its parameters.
+        optimizer: of its parameters, or of some of them. LBFGS, whose step takes several gradients, is not supported.
         rho: radius of the neighbourhood, above 0.
         adaptive: ASAM. It wants a rho ten times as large or more.
 
@@ -54,7 +59,8 @@ class SAM(Optimizer):
         base: the optimiser.
 
     Raises:
-        TrainingError: when rho is not above 0 or the optimiser is none, or is SAM already.
+        TrainingError: when rho is not above 0, or the optimiser is none, is SAM already, is LBFGS, or holds no
+            parameter of the model.
 
     >>> net, cross_entropy = nn.Linear(2, 3), nn.functional.cross_entropy
     >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
@@ -74,6 +80,12 @@ class SAM(Optimizer):
         if not isinstance(optimizer, Optimizer) or isinstance(optimizer, SAM):
             raise TrainingError(
                 f"SAM: optimizer: expected a plain torch.optim.Optimizer, got {type(optimizer).__name__}"
+            )
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise TrainingError("SAM: optimizer: a step of LBFGS takes gradients of its own: use SGD or Adam, say")
+        if not {id(p) for p in model.parameters()} & {id(p) for p in _held(optimizer)}:
+            raise TrainingError(
+                "SAM: optimizer: it holds no parameter of this model: build it from this very model's parameters"
             )
         if not 0 < rho < inf:
             raise TrainingError(
@@ -108,17 +120,20 @@ class SAM(Optimizer):
         Raises:
             TrainingError: for sparse gradients.
         """
-        parameters = [p for group in self.param_groups for p in group["params"]]
-        before = random_states(p.device for p in parameters)
+        parameters, model = _held(self), self.model
+        before = random_states(each.device for each in chain(parameters, model.parameters(), model.buffers()))
         self.zero_grad()
         with torch.enable_grad():
             given = closure()
-        slots = [(m._buffers, name, b) for m in self.model.modules() for name, b in m._buffers.items() if b is not None]
-        buffers = [b.clone() for _, _, b in slots]
-        moved = [p for p in parameters if p.grad is not None]
+        slots = [(m._buffers, name, b) for m in model.modules() for name, b in m._buffers.items()]
+        buffers = [None if b is None else b.clone() for _, _, b in slots]
+        own = {id(p) for p in parameters}
+        others = [(p, None if p.grad is None else p.grad.clone()) for p in model.parameters() if id(p) not in own]
+        moved = [p for p in parameters if p.grad is not None and p.numel()]
         weights = [p.detach().clone() for p in moved]
         try:
             self._move(moved)
+            torch.clear_autocast_cache()  # around the step it would keep the weights as they were in the first pass
             self.zero_grad()
             with drawing_again(before), torch.enable_grad():
                 closure()
@@ -127,7 +142,10 @@ class SAM(Optimizer):
                 for p, weight in zip(moved, weights, strict=True):
                     p.copy_(weight)
                 for (held, name, buffer), value in zip(slots, buffers, strict=True):
-                    held[name] = buffer.copy_(value)
+                    held[name] = buffer if buffer is None or value is None or _shared(buffer) else buffer.copy_(value)
+            for p, gradient in others:
+                p.grad = gradient
+            torch.clear_autocast_cache()
         return given
 
     @torch.no_grad()
@@ -137,10 +155,19 @@ class SAM(Optimizer):
             return
         along = [_dense(p.grad) * p.abs() if self.adaptive else _dense(p.grad) for p in parameters]
         wide = reduce(torch.promote_types, (p.dtype for p in parameters), torch.float32)
-        each = [torch.linalg.vector_norm(g, dtype=torch.promote_types(g.dtype, torch.float32)) for g in along]
-        norm = torch.linalg.vector_norm(torch.stack([one.to(parameters[0].device, wide) for one in each]))
+
+        def norms(of: Iterable[Tensor], order: float) -> Tensor:
+            each = [torch.linalg.vector_norm(g, order, dtype=torch.promote_types(g.dtype, torch.float32)) for g in of]
+            return torch.stack([one.to(parameters[0].device, wide) for one in each])
+
+        # Squares overflow and vanish long before gradients do. A power of two near the largest entry rounds nothing.
+        limits = torch.finfo(wide)
+        largest = norms(along, inf).amax().nan_to_num(nan=1.0).clamp_min(limits.tiny)
+        unit = largest.log2().floor().exp2()
+        norm = torch.linalg.vector_norm(norms((g / unit.to(g.device) for g in along), 2))
         scale = torch.where(norm > 0, self.rho / norm, 0.0)
         for p, g in zip(parameters, along, strict=True):
+            g = g / unit.to(p.device)
             p.add_((g * p.abs() if self.adaptive else g) * scale.to(p.device))
 
     @property
@@ -190,6 +217,15 @@ class SAM(Optimizer):
 
     def __repr__(self) -> str:
         return f"SAM (rho={self.rho}, adaptive={self.adaptive}) of {self.base!r}"
+
+
+def _held(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _shared(buffer: Tensor) -> bool:
+    """Whether entries share their memory (``expand``): nobody writes in place there."""
+    return any(size > 1 and not stride for size, stride in zip(buffer.shape, buffer.stride(), strict=True))
 
 
 def _dense(gradient: Tensor | None) -> Tensor:

@@ -85,7 +85,7 @@ class TrainSettings(Settings):
         >>> TrainSettings(epochs=1).passes_per_step, TrainSettings(epochs=1, sam={"rho": 0.1}).passes_per_step
         (1, 2)
         """
-        return 1 if self.sam is None else 2
+        return passes_per_step(self.sam)
 
     def steps_per_epoch(self, examples: ImageSet) -> int:
         """Optimiser steps in one epoch of ``examples``.
@@ -162,6 +162,11 @@ class TrainSettings(Settings):
 
     def _end(self, now: Moment) -> Moment:
         return Moment(self.epochs * now.steps_per_epoch, now.steps_per_epoch)
+
+
+def passes_per_step(sam: object | None) -> int:
+    """Forward and backward passes of a step, from the ``sam`` of a run's settings, or of a job's config."""
+    return 1 if sam is None else 2
 
 
 class Seeds(Settings):

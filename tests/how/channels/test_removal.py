@@ -15,6 +15,7 @@ from channel_nets import STRUCTURES, Conv, prepared, same, some, state_of, struc
 from secateurs.core import Keep, PruningError, Spec
 from secateurs.how import channel_groups, cut_in_place, keep_top_channels, mask_channels, remove_channels
 from secateurs.how.channels import surgery
+from secateurs.how.channels.cutting import Change, commit
 from secateurs.zoo import build_model
 
 
@@ -204,6 +205,38 @@ def test_a_failure_at_any_moment_changes_nothing(act: Callable[..., Any], monkey
                 break
     assert moment > 20
     assert not same(state_of(model, adam)["groups"], before["groups"])
+
+
+class Around(torch.optim.Optimizer):
+    """Around another optimiser, as people write it: its state and groups are there to be read."""
+
+    def __init__(self, base: torch.optim.Optimizer) -> None:
+        self.base = base
+
+    state = property(lambda self: self.base.state)  # type: ignore[assignment]
+    param_groups = property(lambda self: self.base.param_groups)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("act", [remove_channels, cut_in_place])
+def test_an_optimiser_whose_state_cannot_be_replaced_leaves_everything_as_it_was(act: Callable[..., Any]) -> None:
+    model, _, adam, keep = trained()
+    before = state_of(model, adam)
+    with pytest.raises(AttributeError):
+        act(model, keep, optimizer=Around(adam))
+    assert same(state_of(model, adam), before)
+
+
+def test_changes_that_were_made_before_one_that_fails_are_taken_back() -> None:
+    class Once(dict[str, Any]):
+        def __setitem__(self, key: str, value: Any) -> None:
+            if value == 2:
+                raise BrokenError
+            super().__setitem__(key, value)
+
+    first, last = {"a": 1}, Once(b=1)
+    with pytest.raises(BrokenError):
+        commit([Change(first, "a", 2), Change(last, "b", 2)])
+    assert (first, last) == ({"a": 1}, {"b": 1})
 
 
 def test_a_failure_while_the_changes_are_made_takes_them_back() -> None:

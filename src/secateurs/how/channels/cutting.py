@@ -128,16 +128,18 @@ class Change:
 
 
 def commit(changes: list[Change]) -> None:
-    """Do all changes, or none of them: when one fails, those before it are taken back."""
-    done: list[Change] = []
+    """Do all changes, or none of them: when one fails, what was changed is taken back.
+
+    What cannot be written at all (an optimiser with a state to be read only) shows at once, by its own value.
+    """
+    before = [Change(change.slots, change.key, change.slots[change.key]) for change in changes]
     try:
-        for change in changes:
-            old = Change(change.slots, change.key, change.slots[change.key])
-            done.append(old)
+        for change in (*before, *changes):
             change.slots[change.key] = change.value
     except BaseException:
-        for old in reversed(done):
-            old.slots[old.key] = old.value
+        for old in reversed(before):
+            if old.slots[old.key] is not old.value:
+                old.slots[old.key] = old.value
         raise
 
 
