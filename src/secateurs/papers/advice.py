@@ -12,9 +12,7 @@ from secateurs.jobs import Job, Store
 from secateurs.papers.citations import citation
 from secateurs.papers.common import provenance, summary
 from secateurs.report import Written
-from secateurs.report.regimes.advice_page import write_advice
-from secateurs.report.regimes.advice_rows import AdviceStudy, Candidate, Knobs, Source, Spent
-from secateurs.report.regimes.advice_terminal import show_advice
+from secateurs.report.advice import AdviceStudy, Candidate, Knobs, Source, Spent, show_advice, write_advice
 from secateurs.report.regimes.rows import RegimeCellRow, RegimeTerms
 from secateurs.studies.advice import AdviceCell, AdvicePlan
 from secateurs.studies.folder import Ordered, StudyFolder
@@ -64,8 +62,11 @@ def show(study: AdviceStudy, console: Console) -> None:
 
 def _candidate(name: str, cells: Sequence[AdviceCell], recipe: Advice, store: Store) -> Candidate:
     train = cells[0].train
-    rho = 0.0 if train.sam is None else train.sam.rho
-    knobs = Knobs(cells[0].stopped, train.epochs, train.batch_size, train.lr, rho)
+    if train is None:
+        knobs = Knobs(cells[0].stopped, None, None, None, None)
+    else:
+        rho = 0.0 if train.sam is None else train.sam.rho
+        knobs = Knobs(cells[0].stopped, train.epochs, train.batch_size, train.lr, rho)
     return Candidate(name, knobs, tuple(_row(name, cell, recipe.density, store) for cell in cells))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from secateurs.report.regimes import (
     Axis,
     RegimeStudy,
     RegimeTerms,
+    captions,
     diagram,
     find_regimes,
     render_regimes,
@@ -26,11 +28,13 @@ from secateurs.report.regimes import (
     show_regimes,
     write_regimes_report,
 )
-from secateurs.report.regimes.tables import write_tables
+from secateurs.report.regimes.drawn import Drawn
+from secateurs.report.regimes.tables import TABLES, write_tables
 
 MakeRegimes = Callable[..., RegimeStudy]
 
 COLD = Axis("epochs", (160.0,), "training epochs")
+ONE = Axis("density", (0.05,), "density")
 
 UGLY = "<script>alert(1)</script> $x"
 
@@ -96,10 +100,45 @@ def test_arrows_say_what_following_the_advice_does(make_regimes: MakeRegimes) ->
     assert "density\N{NO-BREAK SPACE}20\N{NO-BREAK SPACE}%: II-A 10, 80; I 160" in panel.alt
 
 
+def test_columns_without_a_best_cell_are_hatched_and_explained(make_regimes: MakeRegimes) -> None:
+    study = make_regimes(changed={("net", 160.0, 0.8, 2): None})
+    axes = drawn(study, "b")
+    hatches = [patch.get_hatch() for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_xy()[0] == 2]
+    assert set(hatches) == {"\\\\\\\\"}
+    assert "no best: too few seeds in common" in [text.get_text() for text in axes.figure.legends[0].get_texts()]
+    found = find_regimes(study)[0]
+    assert "Columns whose cells have too few seeds in common have no lowest." in captions.caption(found)
+    alone = find_regimes(make_regimes(load=Axis("density", (0.8,), "density"), changed={("net", 160.0, 0.8, 2): None}))
+    assert [panel.title for panel in diagram.panels(alone[0])] == ["(a) Test error", "(c) LMC", "(d) CKA"]
+    assert "(b)" not in captions.caption(alone[0])
+    assert "Line: LMC" not in captions.caption(alone[0])  # nothing of this load is in Regime I
+    assert "Line: LMC" in captions.caption(found)
+    told = io.StringIO()
+    show_regimes(alone[0].study, Console(file=told, width=100))
+    assert "*" not in told.getvalue()
+
+
+def test_a_figure_of_one_panel_is_drawn_once(make_regimes: MakeRegimes) -> None:
+    calls: list[int] = []
+
+    def sheet(panels: Sequence[diagram.Diagram], *, columns: int | None = None) -> Figure:
+        calls.append(len(panels))
+        return Figure()
+
+    panels = tuple(diagram.panels(find_regimes(make_regimes(COLD))[0]))
+    for some, drawn_then in ((panels[:1], [1]), (panels, [1, 1, 1, 1, 4])):
+        calls.clear()
+        figure = Drawn("name", "heading", some, "caption", None, sheet)
+        assert len(figure.plate().pictures) == len(some)
+        assert figure.whole() is figure.whole()
+        assert calls == drawn_then
+
+
 def test_everything_on_the_page_is_escaped(make_regimes: MakeRegimes, tmp_path: Path) -> None:
-    study = make_regimes(COLD, settings=(UGLY,), title=UGLY, notes=[UGLY], figure=UGLY)
+    alone = RegimeTerms(copies=1, ends=False)  # of errors only: drawing is what takes long
+    study = make_regimes(COLD, ONE, settings=(UGLY,), terms=alone, title=UGLY, notes=[UGLY], figure=UGLY)
     written = write_regimes_report(study, tmp_path)
-    assert {path.name for path in written.figures} == {"diagram.png", "regimes.png"}
+    assert {path.name for path in written.figures} == {"diagram.png"}
     assert all(path.stat().st_size > 1000 for path in written.figures)
     page = written.page.read_text(encoding="utf-8")
     assert "<script>" not in page
@@ -119,6 +158,9 @@ def test_tables_have_a_row_for_each_cell_pair_and_run(make_regimes: MakeRegimes,
     assert float(first["dense_test_error_mean"]) == pytest.approx(0.122)
     assert (rows["runs"][0]["copy"], float(rows["runs"][0]["probe_test_error"])) == ("0", pytest.approx(0.3))
     assert {row["told"] for row in rows["changes"]} == {"helps"}
+    assert (first["regime_seeds"], first["regime_seeds_known"]) == ("3", "3")
+    assert set(rows) == set(TABLES)
+    assert rows["answers"] == []  # not asked for: its heading alone is there
 
 
 def test_the_terminal_says_errors_and_regimes(make_regimes: MakeRegimes) -> None:

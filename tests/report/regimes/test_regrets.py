@@ -78,6 +78,42 @@ def test_loads_at_which_a_seed_has_nothing_are_left_out_of_all_ways(make_regimes
     assert "left out as results are missing: Algorithm 2 1; Algorithm 2.1 1; Algorithm 2 as printed 1; grid" in said
 
 
+def test_while_algorithm_2_is_undecided_no_cost_is_told(make_regimes: MakeRegimes) -> None:
+    study = make_regimes(terms=TERMS)
+    found = of(replace(study, cells=[replace(cell, probes=({},) * 3) for cell in study.cells]))
+    said = " ".join(selection.sentences(found))
+    assert "forward passes" not in said
+    assert "Epochs of retraining" not in said
+    assert "left out as results are missing: Algorithm 2 9; Algorithm 2.1 9; Algorithm 2 as printed 9." in said
+    assert all(each.passes is None for each in selected(found.study).lines)
+
+
+def test_all_means_are_over_the_same_choices(make_regimes: MakeRegimes) -> None:
+    """Of seed 1 at 5 %, where Algorithm 2 has no LMC yet, no way counts."""
+    study = make_regimes(terms=TERMS, numbers={"error": lambda t, d, s: 0.1 + s / 10})
+    cell = next(each for each in study.cells if (each.temperature, each.load, each.seed) == (160.0, 0.05, 1))
+    changed = {("net", 160.0, 0.05, 1): replace(cell, probes=({},) * 3)}
+    found = selected(make_regimes(terms=TERMS, numbers={"error": lambda t, d, s: 0.1 + s / 10}, changed=changed))
+    own = [each for each in found.lines if each.load == 0.05]
+    assert [each.error.mean for each in own if each.error is not None] == pytest.approx([0.2] * 5)
+    assert [len(each.regrets) for each in own] == [2] * 5
+    (grid,) = selection.grids(of(make_regimes(terms=TERMS, changed=changed)))
+    cells = [row.cells[0].replace("\N{NO-BREAK SPACE}", " ") for row in grid.parts[1][1]]
+    assert all(each.endswith("(n = 2)") for each in cells)
+    said = " ".join(selection.sentences(of(make_regimes(terms=TERMS, changed=changed))))
+    assert "in the mean of 8 of 9 choices that every way made" in said
+    caption = selection.caption(of(make_regimes(terms=TERMS, changed=changed)))
+    assert caption.endswith(" Only what every way chose: 8 of 9 choices.")
+
+
+def test_two_seeds_are_not_told_apart(make_regimes: MakeRegimes) -> None:
+    study = make_regimes(terms=TERMS, seeds=2)
+    assert all(each.paired.apart is None for each in selected(study).lines)
+    said = list(selection.sentences(of(study)))
+    assert said[0].endswith("; with fewer than 3 seeds nothing is told apart.")
+    assert not any("leave out 0" in each or "leaves out 0" in each for each in said)
+
+
 def test_diverged_choices_are_counted_and_told(make_regimes: MakeRegimes) -> None:
     study = make_regimes(terms=TERMS, numbers={"error": lambda t, d, s: None if d == 0.05 else 0.1 + d / 10})
     found = selected(study)
@@ -91,9 +127,9 @@ def test_diverged_choices_are_counted_and_told(make_regimes: MakeRegimes) -> Non
 
 def test_one_seed_has_no_interval(make_regimes: MakeRegimes) -> None:
     study = make_regimes(terms=TERMS, seeds=1)
-    assert all(each.interval is None and not each.differs for each in selected(study).lines)
+    assert all(each.interval is None and not each.paired.apart for each in selected(study).lines)
     said = list(selection.sentences(of(study)))
-    assert "of one seed there is no interval, and nothing is told" in said[0]
+    assert said[0].endswith("; with fewer than 3 seeds nothing is told apart.")
     assert not any("leave out 0" in each or "leaves out 0" in each for each in said)
 
 
@@ -123,7 +159,7 @@ def test_what_is_said_of_the_made_up_study(make_regimes: MakeRegimes) -> None:
     )
     assert "Algorithm 2 0.00 (same choices)" in said[0]
     assert said[1] == (
-        "Load by load, where a way's choices are not all grid search's, 1 of 1 interval leaves out 0 (about 0.1 would "
+        "Load by load, where a way's choices are not all grid search's, 1 of 1 interval leaves out 0 (about 0.05 would "
         "by chance where nothing differs): conventional above grid search at density 5 %."
     )
     assert said[2].startswith("Algorithm 2 chooses another network than the conventional way in 6 of 9 choices;")

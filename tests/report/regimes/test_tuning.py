@@ -57,12 +57,52 @@ def test_a_wrong_answer_is_told(make_regimes: MakeRegimes) -> None:
 
 def test_one_seed_tells_nothing_apart(make_regimes: MakeRegimes) -> None:
     study = make_regimes(terms=TERMS, seeds=1)
-    assert [each.verdict for each in answers(study)] == ["one seed"] * 3
+    assert [each.verdict for each in answers(study)] == ["1 seed"] * 3
     said = list(tuning.sentences(of(study)))
     assert said[0] == (
-        "Algorithm 1: its answer is the better one in 3 of 3 choices (one a load and seed); at no load is it told "
+        "Algorithm 1: its answer is the better one in 3 of 3 choices (one a load and seed), where never raising would "
+        "be in 1, and always raising in 2; at no load is it told "
         "which answer is better."
     )
+
+
+def test_two_seeds_tell_nothing_apart(make_regimes: MakeRegimes) -> None:
+    """Their intervals may leave out 0, which says nothing."""
+    study = make_regimes(terms=TERMS, seeds=2, numbers={"error": lambda t, d, s: 0.2 + 0.05 * (t == 160)})
+    every = answers(study)
+    assert all(each.interval is not None and each.interval[1] < 0 for each in every)
+    assert [(each.helps, each.verdict) for each in every] == [(None, "2 seeds")] * 3
+    said = " ".join(tuning.sentences(of(study)))
+    assert "leave out 0" not in said
+    assert "at no load is it told which answer is better" in said
+    assert "with fewer than 3 seeds nothing is told apart" in said
+
+
+def test_both_errors_are_of_the_same_seeds(make_regimes: MakeRegimes) -> None:
+    study = make_regimes(terms=TERMS, numbers={"error": noisy})
+    cell = next(each for each in study.cells if (each.temperature, each.load, each.seed) == (80.0, 0.05, 2))
+    changed = {("net", 80.0, 0.05, 2): replace(cell, runs=({},) * 3, ends=({},) * 3)}
+    low, *_ = answers(make_regimes(terms=TERMS, numbers={"error": noisy}, changed=changed))
+    assert low.initial is not None
+    assert low.raised is not None
+    assert (low.initial.n, low.raised.n) == (2, 2)
+    assert low.initial.mean - low.raised.mean == pytest.approx(0.045)
+
+
+def test_ties_are_not_among_the_intervals(make_regimes: MakeRegimes) -> None:
+    numbers = {"error": lambda t, d, s: noisy(t, d, s) if d == 0.05 else 0.2}
+    study = make_regimes(terms=TERMS, numbers=numbers)
+    assert [each.verdict for each in answers(study)] == ["right", "no difference", "no difference"]
+    assert "(of 1 interval about 0.05 would by chance" in " ".join(tuning.sentences(of(study)))
+
+
+def test_nothing_is_said_to_cost_nothing(make_regimes: MakeRegimes) -> None:
+    """While only the plain networks are there, nothing is known of what LMC takes."""
+    study = make_regimes(terms=TERMS)
+    cells = [replace(cell, ends=({},) * 3, probes=({},) * 3) for cell in study.cells]
+    said = " ".join(tuning.sentences(of(replace(study, cells=cells))))
+    assert "0 forward passes" not in said
+    assert "Epochs of dense training" not in said
 
 
 def test_what_is_said(make_regimes: MakeRegimes) -> None:
@@ -70,10 +110,12 @@ def test_what_is_said(make_regimes: MakeRegimes) -> None:
     said = [each.replace("\N{NO-BREAK SPACE}", " ") for each in said]
     assert said[0] == (
         "Raising the temperature from 160 epochs to 80 epochs lowers the test error at density 5 % and raises the test "
-        "error at density 80 %, by intervals that leave out 0 (of 3 intervals about 0.2 would by chance)."
+        "error at density 80 %, by intervals that leave out 0 (of 3 intervals about 0.2 would by chance "
+        "where nothing differs)."
     )
     assert said[1] == (
-        "Algorithm 1: its answer is the better one in 7 of 9 choices (one a load and seed); of the 2 loads at which it "
+        "Algorithm 1: its answer is the better one in 7 of 9 choices (one a load and seed), where never raising would "
+        "be in 5, and always raising in 4; of the 2 loads at which it "
         "is told which is better, right at 2."
     )
     # Two copies in full, and a third network where the temperature is raised, at 2 of 3 loads.

@@ -1,7 +1,7 @@
 """The report of a study of regimes (P4): rows become phase diagrams, tables, sentences and one HTML page."""
 
 from secateurs.report.regimes.cells import Cell
-from secateurs.report.regimes.claims import Change, Tally, by_regime, directions, moves, steps
+from secateurs.report.regimes.claims import Change, Claim, Order, Tally, by_regime, directions, moves, steps
 from secateurs.report.regimes.findings import RegimeFindings, find_regimes
 from secateurs.report.regimes.page import render_regimes, write_regimes_report
 from secateurs.report.regimes.rows import Axis, RegimeCellRow, RegimeStudy, RegimeTerms, pairs_of
@@ -14,6 +14,8 @@ __all__ = [
     "Axis",
     "Cell",
     "Change",
+    "Claim",
+    "Order",
     "RegimeCellRow",
     "RegimeFindings",
     "RegimeStudy",

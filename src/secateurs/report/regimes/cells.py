@@ -11,14 +11,14 @@ from typing import Literal, TypeVar
 from secateurs.core.regimes import Regime, regime
 from secateurs.report.chance import hardly_better
 from secateurs.report.curves import Spread
-from secateurs.report.regimes.rows import Part, RegimeCellRow, RegimeTerms
+from secateurs.report.regimes.rows import PARTS, Part, RegimeCellRow, RegimeTerms
 from secateurs.report.rows import number
 
 V = TypeVar("V")
 
-Lack = Literal["waiting", "diverged", "undefined"]
-"""Why a cell has no number: not done yet, everything in it diverged, or it is not defined there (CKA of outputs that
-are the same for every example)."""
+Lack = Literal["waiting", "diverged", "undefined", "unpaired"]
+"""Why a cell has no number: not done yet, everything in it diverged, it is not defined there (CKA of outputs that are
+the same for every example), or the cells of its load have too few seeds in common."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,20 @@ class Cell:
 
     def errors(self, part: Part = "test") -> dict[int, float]:
         """Error after retraining by seed, of those that have one."""
-        return _known({row.seed: row.error(part, self.terms.tested_at) for row in self.rows})
+        return dict(self._errors[part])
+
+    @cached_property
+    def _errors(self) -> dict[Part, dict[int, float]]:
+        at = self.terms.tested_at
+        return {part: _known({row.seed: row.error(part, at) for row in self.rows}) for part in PARTS}
 
     def error(self, part: Part = "test") -> Spread | None:
         """Error after retraining, over seeds."""
-        return Spread.of(self.errors(part).values())
+        return self._error[part]
+
+    @cached_property
+    def _error(self) -> dict[Part, Spread | None]:
+        return {part: Spread.of(self._errors[part].values()) for part in PARTS}
 
     def dense_error(self, part: Part = "test") -> Spread | None:
         """Error of the dense networks that were pruned, over seeds."""
@@ -58,12 +67,12 @@ class Cell:
         at = self.terms.compared_at
         return {} if at is None else _known({row.seed: row.cka(at) for row in self.rows})
 
-    @property
+    @cached_property
     def lmc(self) -> Spread | None:
         """LMC over seeds."""
         return Spread.of(self.lmcs.values())
 
-    @property
+    @cached_property
     def cka(self) -> Spread | None:
         """CKA over seeds."""
         return Spread.of(self.ckas.values())
@@ -86,10 +95,15 @@ class Cell:
             return None
         return self._regime(None if lmc is None else lmc.mean, None if cka is None else cka.mean)
 
-    @property
+    @cached_property
     def regimes(self) -> dict[int, Regime]:
         """The regime by seed, of the seeds of which it can be told."""
         return _known({seed: self._regime(lmc, self.ckas.get(seed)) for seed, lmc in self.lmcs.items()})
+
+    @property
+    def agreeing(self) -> int:
+        """On how many seeds the regime is that of the means."""
+        return sum(each == self.regime for each in self.regimes.values())
 
     def _regime(self, lmc: float | None, cka: float | None) -> Regime | None:
         return regime(lmc, cka, threshold=self.terms.threshold, similar_from=self.terms.similar_from)

@@ -46,6 +46,7 @@ HATCHES: dict[Lack, tuple[str, str]] = {
     "waiting": ("....", "no result yet"),
     "diverged": ("////", "diverged"),
     "undefined": ("xxxx", "not defined"),
+    "unpaired": ("\\\\\\\\", "no best: too few seeds in common"),
 }
 """How a cell without a number is hatched, and why it has none."""
 
@@ -115,7 +116,7 @@ def grid(axes: Axes, load: Axis, temperature: Axis) -> None:
     axes.set_ylim(len(temperature.values), 0)
     every = -(-len(temperature.values) // MOST[1])
     shown = range(0, len(temperature.values), every)
-    texts = [words.temperature_value(temperature, temperature.values[each]) for each in shown]
+    texts = [words.temperature_value(temperature.values[each]) for each in shown]
     axes.set_yticks([each + 0.5 for each in shown], texts)
     axes.set_ylabel(f"{temperature.label}\n{words.HOTTER} \N{RIGHTWARDS ARROW}", fontsize=10, parse_math=False)
     axes.tick_params(length=0, labelsize=9)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from secateurs.report.overview import Row
@@ -73,10 +74,16 @@ class Drawn:
 
     def plate(self) -> Plate:
         """As the page shows it: each panel is a picture of its own."""
-        return Plate(tuple(Picture.of(self.sheet([each]), each.alt) for each in self.panels), self.caption)
+        sheets = [self._whole] if len(self.panels) == 1 else [self.sheet([each]) for each in self.panels]
+        pictures = (Picture.of(sheet, each.alt) for sheet, each in zip(sheets, self.panels, strict=True))
+        return Plate(tuple(pictures), self.caption)
 
     def whole(self) -> Sheet:
         """All panels on one sheet."""
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> Sheet:
         return self.sheet(self.panels, columns=self.columns)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
 from secateurs.core.regimes import Regime
 from secateurs.report.chance import hardly_better
 from secateurs.report.curves import Spread
+from secateurs.report.methods.compared import FEWEST
 from secateurs.report.regimes.cells import Cell
 from secateurs.report.regimes.rows import Axis, RegimeCellRow, RegimeStudy, RegimeTerms
 
@@ -55,22 +57,41 @@ class RegimeFindings:
     def best(self, load: float) -> Cell | None:
         """The cell of a load with the lowest mean test error, P4's optimum of a column; of equal ones the hottest.
 
-        Only cells with a result on as many seeds as any other of the load are candidates. It is chosen on test data,
-        for the figure only: no procedure may choose so.
+        Means are over :meth:`common` seeds; None where these are too few. It is chosen on test data, for the figure
+        only: no procedure may choose so.
         """
         return self._best[load]
 
+    def common(self, load: float) -> tuple[int, ...]:
+        """The seeds on which every cell of a load has an error, where they are three or all; else none.
+
+        A cell in which everything diverged is not asked for one.
+        """
+        return self._common[load]
+
+    @cached_property
+    def _common(self) -> Mapping[float, tuple[int, ...]]:
+        return {load: self._shared(self.column(load)) for load in self.load.values}
+
+    def _shared(self, column: tuple[Cell, ...]) -> tuple[int, ...]:
+        errors = [own for cell in column if (own := cell.errors()) or cell.lack(None) != "diverged"]
+        shared = tuple(seed for seed in self.seeds if all(seed in own for own in errors))
+        return shared if errors and len(shared) >= min(FEWEST, len(self.seeds)) else ()
+
     @cached_property
     def _best(self) -> Mapping[float, Cell | None]:
-        return {load: _lowest(self.column(load)) for load in self.load.values}
+        return {load: _lowest(self.column(load), self.common(load)) for load in self.load.values}
 
     def excess(self, cell: Cell) -> Spread | None:
-        """Test error minus that of the load's best cell, seed by seed (P4 figure 2b); None where it is not known."""
-        best = self.best(cell.load)
-        if best is None:
+        """Test error minus that of the load's best cell (P4 figure 2b), over the seeds that all cells of the load have.
+
+        None where it is not known, or the load has no best cell.
+        """
+        best, own = self.best(cell.load), cell.errors()
+        if best is None or not own:
             return None
         least = best.errors()
-        return Spread.of(error - least[seed] for seed, error in cell.errors().items() if seed in least)
+        return Spread.of(own[seed] - least[seed] for seed in self.common(cell.load))
 
     def of(self, regime: Regime) -> tuple[Cell, ...]:
         """The cells in a regime."""
@@ -86,22 +107,12 @@ class RegimeFindings:
         """Whether copies are compared at all: else there are no regimes."""
         return self.terms.compared_at is not None
 
-    @property
-    def settled(self) -> bool:
-        """Whether every cell has all that it can get."""
-        return not any(cell.waiting for cell in self.cells)
-
     @cached_property
     def at_chance(self) -> bool:
         """Whether the best dense networks are hardly better than guessing; then nothing is judged."""
         errors = [error.mean for cell in self.cells if (error := cell.dense_error()) is not None]
         chance = self.terms.chance
         return chance is not None and bool(errors) and hardly_better(1 - min(errors), chance)
-
-    @property
-    def fewest(self) -> int:
-        """On how few seeds a cell that has results has them; 0 without any."""
-        return min((len(cell.errors()) for cell in self.cells if cell.errors()), default=0)
 
 
 def find_regimes(study: RegimeStudy) -> tuple[RegimeFindings, ...]:
@@ -122,8 +133,6 @@ def _found(study: RegimeStudy, setting: str) -> RegimeFindings:
     return RegimeFindings(study, setting, rows, temperature, load, terms, seeds, cells)
 
 
-def _lowest(column: tuple[Cell, ...]) -> Cell | None:
-    means = [(spread, cell) for cell in column if (spread := cell.error()) is not None]
-    full = max((spread.n for spread, _ in means), default=0)
-    candidates = [(spread.mean, place, cell) for place, (spread, cell) in enumerate(means) if spread.n == full]
-    return min(candidates)[2] if candidates else None
+def _lowest(column: tuple[Cell, ...], seeds: tuple[int, ...]) -> Cell | None:
+    errors = [(cell, own) for cell in column if (own := cell.errors())]
+    return min(errors, key=lambda each: fmean(each[1][seed] for seed in seeds))[0] if seeds else None

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from secateurs.report.curves import Spread
+from secateurs.report.methods.compared import FEWEST
 from secateurs.report.regimes import applied, words
 from secateurs.report.regimes.cells import Cell
 from secateurs.report.regimes.claims import Change, moves
 from secateurs.report.regimes.findings import RegimeFindings
 from secateurs.report.tickets.grid import Grid, Line
-from secateurs.report.words import NOTHING, plain_percent, plural, signed
+from secateurs.report.words import NOTHING, plain_percent, signed
 
-_WHY = {"waiting": NOTHING, "diverged": "diverged", "undefined": "not defined"}
+_WHY = {"waiting": NOTHING, "diverged": "diverged", "undefined": "not defined", "unpaired": NOTHING}
 
 
 def grids(findings: RegimeFindings) -> Iterator[Grid]:
@@ -48,8 +49,8 @@ def tables(findings: RegimeFindings) -> Iterator[Grid]:
 
 
 REGIMES = (
-    "By the means over seeds. In brackets: on how many seeds it is this regime, where not on all. Guesses: hardly "
-    "better than guessing, so that connectivity says nothing."
+    "By the means over seeds. In brackets: on how many of the seeds it is this regime, where not on all, and how many "
+    "seeds are missing. Guesses: hardly better than guessing, so that connectivity says nothing."
 )
 """What stands below the table of regimes."""
 
@@ -58,7 +59,7 @@ def _table(findings: RegimeFindings, name: str, title: str, text: Callable[[Cell
     columns = (findings.temperature.label, *(words.load_name(findings.load, load) for load in findings.load.values))
     lines = tuple(
         Line(
-            words.temperature_value(findings.temperature, hot),
+            words.temperature_value(hot),
             tuple(text(findings.cell(hot, load)) for load in findings.load.values),
         )
         for hot in findings.temperature.values
@@ -86,9 +87,10 @@ def _regime(findings: RegimeFindings, cell: Cell) -> str:
         return "guesses"
     if cell.regime is None:
         return _WHY[cell.lack(None, undefined=True) or "waiting"]
-    same = sum(each == cell.regime for each in cell.regimes.values())
-    every = len(findings.seeds)
-    return cell.regime + (f" ({same} of {every})" if same < every else "")
+    known, missing = len(cell.regimes), len(findings.seeds) - len(cell.regimes)
+    told = [f"{cell.agreeing} of {known}"] if cell.agreeing < known else []
+    told += [f"{missing} missing"] if missing else []
+    return cell.regime + (f" ({', '.join(told)})" if told else "")
 
 
 def _changes(findings: RegimeFindings, changes: Sequence[Change]) -> Grid:
@@ -101,21 +103,20 @@ def _changes(findings: RegimeFindings, changes: Sequence[Change]) -> Grid:
         lines = tuple(_change(findings, each) for each in changes if each.way == way)
         if lines:
             parts.append((heading, lines))
-    fewest = min(change.difference.n for change in changes)
+    judged = sum(change.difference.n >= FEWEST for change in changes)
+    chance = "" if judged < 2 else f" Of {judged} intervals one in twenty leaves out 0 by chance."
     note = (
-        "What P4 advises, followed as far as LMC says, seed by seed: below 0 it helps. Intervals: Student's t over "
-        f"{plural(fewest, 'seed')}{' or more' if any(c.difference.n > fewest for c in changes) else ''}; of "
-        f"{plural(len(changes), 'comparison')} one in twenty leaves out 0 by chance."
+        "What P4 advises, followed as far as LMC says, seed by seed: below 0 it helps. The regimes are by LMC and CKA "
+        "of the very copies whose errors are compared, so the two are not independent. Intervals: Student's t; told "
+        f"apart with {FEWEST} seeds or more.{chance}"
     )
     return Grid("changes", "What changing the temperature does", columns, tuple(parts), note, text=1)
 
 
 def _change(findings: RegimeFindings, change: Change) -> Line:
-    start, end = (
-        f"{words.temperature_value(findings.temperature, cell.temperature)} ({cell.regime})"
-        for cell in (change.start, change.end)
-    )
+    start, end = (f"{words.temperature_value(cell.temperature)} ({cell.regime})" for cell in (change.start, change.end))
     sd = "" if change.difference.sd is None else f" ± {100 * change.difference.sd:.2f}"
     interval = NOTHING if change.interval is None else " to ".join(map(signed, change.interval))
-    cells = (start, end, signed(change.difference.mean) + sd, interval, str(change.difference.n))
-    return Line(words.load_name(findings.load, change.start.load), (*cells, change.said or "no"))
+    told = change.said or ("no" if change.difference.n >= FEWEST else "too few seeds")
+    cells = (start, end, signed(change.difference.mean) + sd, interval, str(change.difference.n), told)
+    return Line(words.load_name(findings.load, change.start.load), cells)

@@ -17,13 +17,19 @@ from secateurs.report.regimes import axes as shared
 from secateurs.report.regimes import words
 from secateurs.report.regimes.cells import Cell
 from secateurs.report.regimes.findings import RegimeFindings
-from secateurs.report.regimes.lines_told import kinds, loads, temperatures, where
+from secateurs.report.regimes.lines_told import kinds, loads, quoted, temperatures, where
 from secateurs.report.tickets.looks import BOUND
 from secateurs.report.tickets.words import spread_out
 from secateurs.report.words import SPACE
 
 LOADS = 4
 """So many loads are drawn at most; the diagrams and tables have all."""
+
+LETTERS = 42
+"""Longer names of settings are numbered in the legend, and cut; the caption has them whole."""
+
+APART = 0.09
+"""Settings that measured the very same stand so far beside each other, in parts of the way between temperatures."""
 
 SHADE: dict[str, Any] = {"color": "#000000", "alpha": 0.10, "linewidth": 0}
 
@@ -49,6 +55,7 @@ MEASURED = (
 def panels(found: Sequence[RegimeFindings]) -> Iterator[Panel]:
     """For each load a panel of test error, LMC and CKA, whichever is known."""
     looks = {each.setting: _look(place) for place, each in enumerate(found)}
+    names = short_names([each.setting for each in found])
     for kind in _shown(found):
         for load in spread_out(loads(kind), LOADS):
             name = words.load_name(kind[0].load, load)
@@ -56,12 +63,32 @@ def panels(found: Sequence[RegimeFindings]) -> Iterator[Panel]:
                 lines = {one.setting: line for one in kind if (line := _line(one, kind, load, each))}
                 if lines:
                     alt = _alt(kind, name, each, lines)
-                    yield Panel(f"{each.name}, {name}", alt, partial(_draw, kind, load, each, lines, looks))
+                    yield Panel(f"{each.name}, {name}", alt, partial(_draw, kind, load, each, lines, looks, names))
 
 
 def _shown(found: Sequence[RegimeFindings]) -> list[tuple[RegimeFindings, ...]]:
     """Several settings; or one with a single load, whose diagram would be a bare column."""
     return [kind for kind in kinds(found) if len(temperatures(kind)) > 1 and (len(kind) > 1 or len(loads(kind)) == 1)]
+
+
+def short_names(settings: Sequence[str]) -> dict[str, str]:
+    """Settings as the legend calls them: where one is too long for it, all have numbers, and long ones are cut.
+
+    >>> short_names(["SGD", "SAM"])
+    {'SGD': 'SGD', 'SAM': 'SAM'}
+    >>> list(short_names(["SGD", "SAM, of a rho that is adapted to the weights, seed by seed"]).values())
+    ['1: SGD', '2: SAM, of a rho that is adapted to the…']
+    """
+    if all(len(each) <= LETTERS for each in settings):
+        return {each: each for each in settings}
+    return {each: f"{number}: {_cut(each)}" for number, each in enumerate(settings, start=1)}
+
+
+def _cut(name: str) -> str:
+    if len(name) <= LETTERS:
+        return name
+    whole_words = name[: LETTERS - 3].rsplit(" ", 1)[0]
+    return whole_words.rstrip(" ,;:") + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _look(place: int) -> Look:
@@ -83,17 +110,20 @@ def _draw(
     each: Measured,
     lines: Mapping[str, Mapping[int, Spread]],
     looks: Mapping[str, Look],
+    names: Mapping[str, str],
     axes: Axes,
 ) -> list[Line2D]:
     handles = []
     for setting, line in lines.items():
-        look, x = looks[setting], list(line)
+        alike = [other for other, own in lines.items() if own == line]
+        beside = APART * (alike.index(setting) - (len(alike) - 1) / 2)
+        look, x, name = looks[setting], [place + beside for place in line], label(names[setting])
         low = [each.scale * (spread.mean - (spread.sd or 0.0)) for spread in line.values()]
         high = [each.scale * (spread.mean + (spread.sd or 0.0)) for spread in line.values()]
         axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
-        axes.plot(x, [each.scale * spread.mean for spread in line.values()], **look.line(label(setting)))
-        handles.append(look.entry(label(setting)))
-    handles += _regime_one(axes, kind, load)
+        axes.plot(x, [each.scale * spread.mean for spread in line.values()], **look.line(name))
+        handles.append(look.entry(name))
+    handles += _regime_one(axes, kind, load, names)
     if each.name == "LMC":
         threshold = kind[0].terms.threshold
         axes.axhline(threshold, **BOUND)
@@ -105,7 +135,7 @@ def _draw(
     return handles
 
 
-def _regime_one(axes: Axes, kind: Sequence[RegimeFindings], load: float) -> list[Line2D]:
+def _regime_one(axes: Axes, kind: Sequence[RegimeFindings], load: float, names: Mapping[str, str]) -> list[Line2D]:
     """Shade where the first setting is in Regime I; returns the legend's entry."""
     first = kind[0]
     places = [place for place, value in enumerate(temperatures(kind)) if where(first, (value, load)) == "I"]
@@ -114,7 +144,9 @@ def _regime_one(axes: Axes, kind: Sequence[RegimeFindings], load: float) -> list
     if not places:
         return []
     look: dict[str, Any] = {"marker": "s", "markersize": 10, "markeredgewidth": 0, "linestyle": "none"}
-    return [Line2D([], [], color="#000000", alpha=0.16, label=label(f"{first.setting} in Regime I"), **look)]
+    whole = names[first.setting] == first.setting
+    name = first.setting if whole else names[first.setting].split(":")[0]
+    return [Line2D([], [], color="#000000", alpha=0.16, label=label(f"{name} in Regime I"), **look)]
 
 
 def _alt(kind: Sequence[RegimeFindings], name: str, each: Measured, lines: Mapping[str, Mapping[int, Spread]]) -> str:
@@ -131,11 +163,15 @@ def caption(found: Sequence[RegimeFindings]) -> str:
     """What stands below the panels."""
     shown = _shown(found)
     few = any(len(loads(kind)) > LOADS for kind in shown)
-    first = {kind[0].setting for kind in shown if len(kind) > 1}
-    shaded = f" Grey: where {', '.join(sorted(first))} is in Regime I." if first else " Grey: Regime I."
+    first = " or ".join(dict.fromkeys(quoted(kind[0].setting) for kind in shown if len(kind) > 1))
+    shaded = f" Grey: where {first} is in Regime I." if first else " Grey: Regime I."
     compared = any(each.compared for kind in shown for each in kind)
+    names = short_names([each.setting for each in found])
+    drawn = [each.setting for kind in shown for each in kind]
+    cut = [f"{names[each].split(':')[0]}: {each}" for each in drawn if names[each] != each]
     return (
         "Means over seeds, bands: one standard deviation."
         + (shaded if compared else "")
+        + (f" {'; '.join(cut)}." if cut else "")
         + (f" {LOADS} of the loads; the tables have all." if few else "")
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
 from secateurs.core.regimes import TEMPERATURES, hotter_first
@@ -17,10 +18,9 @@ from secateurs.report.regimes import regrets_tables as tables
 from secateurs.report.regimes import regrets_told as told
 from secateurs.report.regimes import words
 from secateurs.report.regimes.findings import RegimeFindings
-from secateurs.report.regimes.regrets import Interval
-from secateurs.report.student import by_chance, t_interval
+from secateurs.report.regimes.paired import TOO_FEW, Interval, Paired, expected, judged_by
 from secateurs.report.tickets.grid import Grid, Line
-from secateurs.report.words import listed, number_of, plural
+from secateurs.report.words import listed, plural
 
 SETTINGS = (
     *("setting", "reference", "load", "where_reference_is", "places", "seeds"),
@@ -53,14 +53,19 @@ class Beside:
     places: int
     differences: tuple[float, ...]
 
+    @cached_property
+    def paired(self) -> Paired:
+        """The differences, and whether they are told apart from nothing."""
+        return Paired(self.differences)
+
     @property
     def spread(self) -> Spread | None:
-        return Spread.of(self.differences)
+        return self.paired.spread
 
     @property
     def interval(self) -> Interval:
         """Student's t interval of the mean; None of fewer than two seeds."""
-        return t_interval(self.differences)
+        return self.paired.interval
 
 
 def kinds(found: Sequence[RegimeFindings]) -> list[tuple[RegimeFindings, ...]]:
@@ -132,22 +137,35 @@ def sentences(found: Sequence[RegimeFindings]) -> Iterator[str]:
         every = [each for each in beside(kind) if each.load is None or len(loads(kind)) == 1]
         for setting in dict.fromkeys(each.setting for each in every):
             own = [each for each in every if each.setting == setting]
-            parts = [f"{told.points(each.spread, each.interval)} {_where(each)}" for each in own]
+            parts = [f"{told.difference_of(each.paired)} {_where(each)}" for each in own]
             seeds = plural(len(own[0].differences), "seed")
-            yield f"Test error of {setting} against {kind[0].setting}, in points, {seeds}: {listed(parts)}."
-        intervals = sum(each.interval is not None for each in every)
+            names = f"{quoted(setting)} against {quoted(kind[0].setting)}"
+            yield f"Test error of {names}, in points, {seeds}: {listed(parts)}."
+        intervals = judged_by(each.paired for each in every)
         if intervals:
+            apart = sum(each.paired.apart is True for each in every)
             yield (
-                f"Of {plural(intervals, 'such interval')} about {number_of(round(by_chance(intervals), 2))} would "
-                "leave out 0 by chance where nothing differs."
+                f"{apart or 'None'} of {plural(intervals, 'such interval')} {'leaves' if apart < 2 else 'leave'} out "
+                f"0; about {expected(intervals)} would by chance where nothing differs."
             )
-        elif every:
-            yield "Of one seed there is no interval: nothing is told apart."
+        elif not all(each.paired.same for each in every):
+            yield f"{TOO_FEW[0].upper()}{TOO_FEW[1:]}."
+
+
+def quoted(setting: str) -> str:
+    """A setting's name in a sentence; one with a comma would run into what follows.
+
+    >>> quoted("SGD"), quoted("SGD, batch size")
+    ('SGD', '"SGD, batch size"')
+    """
+    return f'"{setting}"' if "," in setting else setting
 
 
 def _where(each: Beside) -> str:
     at = plural(each.places, "place")
-    return f"over {at}" if each.where == EVERYWHERE else f"where that is in Regime {each.where} ({at})"
+    return (
+        f"over {at}" if each.where == EVERYWHERE else f"where {quoted(each.reference)} is in Regime {each.where} ({at})"
+    )
 
 
 def grids(found: Sequence[RegimeFindings]) -> Iterator[Grid]:
@@ -171,7 +189,7 @@ def grids(found: Sequence[RegimeFindings]) -> Iterator[Grid]:
 
 def _line(each: Beside) -> Line:
     place = each.where if each.where == EVERYWHERE else f"in Regime {each.where}"
-    return Line(each.setting, (told.points(each.spread, each.interval), str(each.places), place))
+    return Line(each.setting, (told.difference_of(each.paired), str(each.places), place))
 
 
 def rows(found: Sequence[RegimeFindings]) -> Iterator[Row]:

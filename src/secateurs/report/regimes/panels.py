@@ -28,6 +28,7 @@ class Quantity:
         limits: the numbers at the two ends of the colours, from all that are shown.
         scale: what the numbers are multiplied by beside the scale of colours.
         undefined: whether it may not be defined where networks are known.
+        paired: whether it compares the cells of a load.
     """
 
     letter: str
@@ -39,6 +40,7 @@ class Quantity:
     limits: Callable[[Sequence[float]], tuple[float, float]]
     scale: float = 1.0
     undefined: bool = False
+    paired: bool = False
 
     def mean(self, findings: RegimeFindings, cell: Cell) -> float | None:
         """The number of a cell."""
@@ -47,7 +49,10 @@ class Quantity:
 
     def lack(self, findings: RegimeFindings, cell: Cell) -> Lack | None:
         """Why a cell has no number; None where it has one."""
-        return cell.lack(self.value(findings, cell), undefined=self.undefined)
+        value = self.value(findings, cell)
+        if self.paired and value is None and cell.errors():
+            return "unpaired"
+        return cell.lack(value, undefined=self.undefined)
 
 
 def _spanning(values: Sequence[float]) -> tuple[float, float]:
@@ -76,6 +81,7 @@ EXCESS = Quantity(
     *("b", "Error above the column's best", "points", lambda found, cell: found.excess(cell), words.tenths),
     *("Purples", _from_best),
     scale=100.0,
+    paired=True,
 )
 LMC = Quantity("c", "LMC", "", lambda _, cell: cell.lmc, words.hundredths, "RdBu_r", _around_nothing)
 CKA = Quantity("d", "CKA", "", lambda _, cell: cell.cka, words.hundredths, "Greens", _up_to_one, undefined=True)

@@ -12,7 +12,7 @@ from secateurs.report.regimes.findings import RegimeFindings
 from secateurs.report.regimes.regrets import Judged, Line
 from secateurs.report.regimes.regrets_told import percent, regret
 from secateurs.report.tickets import grid as tables
-from secateurs.report.words import NOTHING, number_of
+from secateurs.report.words import NOTHING, SPACE, number_of
 
 CHOICES = (
     *("setting", "asked", "load", "seed", "way", "chosen_on_test", "temperature", "test_error", "grid_test_error"),
@@ -32,12 +32,10 @@ def grid(
     found: RegimeFindings, judged: Judged, name: str, title: str, note: str, *, dense: bool = False
 ) -> tables.Grid:
     """All ways, over all loads and load by load. ``dense``: with their epochs of dense training."""
-    parts = (
-        [("All loads", tuple(_cells(found, line, judged, dense) for line in judged.overall))] if judged.overall else []
-    )
+    parts = [("All loads", tuple(_cells(line, judged, dense) for line in judged.overall))] if judged.overall else []
     for load in judged.loads:
         lines = [line for line in judged.lines if line.load == load]
-        parts.append((words.load_name(found.load, load), tuple(_cells(found, each, judged, dense) for each in lines)))
+        parts.append((words.load_name(found.load, load), tuple(_cells(each, judged, dense) for each in lines)))
     columns = (
         *("way", "test error, %", "regret, points", "epochs of retraining", "of grid search's"),
         *(("epochs of dense training",) if dense else ()),
@@ -46,30 +44,32 @@ def grid(
     return tables.Grid(name, title, columns, tuple(parts), note, text=1)
 
 
-def _cells(found: RegimeFindings, line: Line, judged: Judged, dense: bool) -> tables.Line:
+def _cells(line: Line, judged: Judged, dense: bool) -> tables.Line:
     alone = line.way is judged.grid
     error = NOTHING if line.error is None else words.tenths(line.error.mean)
     if line.error is not None and line.error.sd is not None and line.load is not None:
         error += f" ± {100 * line.error.sd:.1f}"
+    if line.load is not None and 0 < len(line.shared) < len(line.choices):
+        error += f" (n = {len(line.shared)})".replace(" = ", f"{SPACE}={SPACE}")
     own = (
         error,
         NOTHING if alone else regret(line),
         NOTHING if line.retraining is None else number_of(line.retraining),
         NOTHING if line.share is None else percent(line.share),
         *((NOTHING if line.dense is None else number_of(line.dense),) if dense else ()),
-        number_of(line.passes),
-        _chosen(found, line),
+        NOTHING if line.passes is None else number_of(line.passes),
+        _chosen(line),
     )
     return tables.Line(f"{line.way.name}{' (on test data)' if line.way.on_test else ''}", own)
 
 
-def _chosen(found: RegimeFindings, line: Line) -> str:
+def _chosen(line: Line) -> str:
     """The temperatures chosen, each with on how many seeds where that is not all the same; and what could not be."""
     if line.load is None:
         return NOTHING
     several = len(line.chosen) > 1
     told = [
-        words.temperature_value(found.temperature, each) + (f" ({count}\N{MULTIPLICATION SIGN})" if several else "")
+        words.temperature_value(each) + (f" ({count}\N{MULTIPLICATION SIGN})" if several else "")
         for each, count in line.chosen.items()
     ]
     told += [f"{count} {why}" for why in (DIVERGED, WAITING) if (count := line.undecided(why))]

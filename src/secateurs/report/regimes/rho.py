@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from secateurs.core.regimes import highest
 from secateurs.report.methods.sheet import Panel
 from secateurs.report.regimes import axes as shared
 from secateurs.report.regimes import diagram, words
@@ -47,11 +48,13 @@ def cka_panels(found: RegimeFindings) -> Iterator[diagram.Diagram]:
 
 
 def stars(found: RegimeFindings) -> Iterator[Cell]:
-    """By load the cell with the highest mean CKA; of equal ones the hottest."""
+    """By load the cell with the highest mean CKA, of those that have it on most seeds; of equal ones the hottest."""
     for load in found.load.values:
-        known = [(cell.cka.mean, -place, cell) for place, cell in enumerate(found.column(load)) if cell.cka is not None]
-        if known:
-            yield max(known, key=lambda each: each[:2])[2]
+        column = found.column(load)
+        full = max((cell.cka.n for cell in column if cell.cka is not None), default=0)
+        place = highest([None if cell.cka is None or cell.cka.n < full else cell.cka.mean for cell in column])
+        if place is not None:
+            yield column[place]
 
 
 def _starred(found: RegimeFindings, plain: diagram.Diagram, axes: Axes) -> list[Artist]:

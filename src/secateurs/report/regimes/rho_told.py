@@ -12,6 +12,7 @@ from secateurs.report.regimes import words
 from secateurs.report.regimes.candidates import columns
 from secateurs.report.regimes.choices import Way
 from secateurs.report.regimes.findings import RegimeFindings
+from secateurs.report.regimes.once import once
 from secateurs.report.regimes.regrets import Judged, judged
 from secateurs.report.regimes.rows import At
 from secateurs.report.regimes.selection_told import PAIR_NOTE
@@ -38,6 +39,7 @@ def fixed_values(found: RegimeFindings) -> tuple[float, ...]:
     return tuple(dict.fromkeys(each for each in found_values if each is not None))
 
 
+@once
 def rhos(found: RegimeFindings) -> Judged | None:
     """The rho of the highest CKA against fixed ones and grid search; None where SAM's rho is not the temperature."""
     asked = found.temperature.name == "rho" and len(found.temperature.values) > 1 and moments(found)
@@ -75,8 +77,8 @@ def sentences(found: RegimeFindings) -> Iterator[str]:
     for way in by_cka(of):
         difference = told.difference(of, way, plain)
         if difference is not None:
-            apart = told.points(*difference)
-            yield f"H{way.name[1:]}: test error {apart} points against {plain.name} of the same seeds."
+            apart = told.difference_of(difference)
+            yield f"H{way.name[1:]}: test error against {plain.name} of the same seeds, in points: {apart}."
     spent = told.spent(of, [*by_cka(of), of.grid])
     if spent is not None:
         yield (
@@ -106,6 +108,7 @@ def error_caption(found: RegimeFindings) -> str:
     return (
         "Test error at fixed rho, and at the rho that is chosen for each seed by the highest CKA "
         f"{at}; bars: one standard deviation over seeds. Dashes: grid search, by validation error."
+        f"{told.only(rhos(found))}"
     )
 
 

@@ -27,6 +27,8 @@ At = Literal["end", "probe"]
 Part = Literal["train", "validation", "test"]
 """A part of the data."""
 
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Axis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -61,7 +62,7 @@ def alt(findings: RegimeFindings) -> str:
             name = cell.regime or "not known"
             if not told or not told[-1].startswith(f"{name} "):
                 told.append(f"{name} ")
-            value = words.temperature_value(findings.temperature, cell.temperature)
+            value = words.temperature_value(cell.temperature)
             told[-1] += value if told[-1].endswith(" ") else f", {value}"
         said += f" {words.load_name(findings.load, load)}: {'; '.join(told)}."
     return said
@@ -75,9 +76,10 @@ def caption(findings: RegimeFindings) -> str:
         return said
     return (
         f"{said} Arrows: P4's advice, followed. Up from Regime I ({words.raise_it(findings.temperature)}), from the "
-        "coldest temperature to the nearest one out of Regime I; down within Regime II "
-        f"({words.lower_it(findings.temperature)}), from the hottest one. Test error at the arrow's end minus at its "
-        "start, paired by seed; told apart by Student's t over three seeds or more."
+        "coldest temperature to the nearest one out of Regime I, else to the hottest; down within Regime II "
+        f"({words.lower_it(findings.temperature)}), from the hottest one to the last one before Regime I, else to the "
+        "coldest. Test error at the arrow's end minus at its start, paired by seed; told apart by Student's t over "
+        "three seeds or more."
     )
 
 
@@ -88,7 +90,9 @@ def _draw(findings: RegimeFindings, axes: Axes) -> list[Artist]:
             handles += _cell(axes, c, r, cell)
     grid(axes, findings.load, findings.temperature)
     lines_between(axes, findings)
-    handles += [_arrow(axes, findings, change) for change in moves(findings)]
+    changes = moves(findings)
+    by_load = Counter(change.start.load for change in changes)
+    handles += [_arrow(axes, findings, change, both=by_load[change.start.load] > 1) for change in changes]
     _names(axes, regimes_of(findings))
     return sorted(handles, key=lambda handle: _order(str(handle.get_label())))
 
@@ -119,9 +123,8 @@ def _cell(axes: Axes, c: int, r: int, cell: Cell) -> Iterator[Artist]:
     yield hatched(axes, c, r, hatch, said)
 
 
-def _arrow(axes: Axes, findings: RegimeFindings, change: Change) -> Artist:
+def _arrow(axes: Axes, findings: RegimeFindings, change: Change, *, both: bool) -> Artist:
     colour, dashes, width, said = ARROWS[change.said]
-    both = len([each for each in moves(findings) if each.start.load == change.start.load]) > 1
     aside = 0.0 if not both else -ASIDE if change.way == "hotter" else ASIDE
     across = findings.load.place(change.start.load) + 0.5 + aside
     start, end = (findings.temperature.place(cell.temperature) + 0.5 for cell in (change.start, change.end))

@@ -25,6 +25,9 @@ from secateurs.report.regimes.selection_told import caption, selected, way
 COLOURS = "cividis"
 """From dark, poorly connected, to light, well connected: P4's yellow, and in the same order in grey."""
 
+APART = 0.13
+"""Both choices stand so far to either side of their load."""
+
 GRID_LOOK: dict[str, Any] = {"color": "#333333", "linestyle": (0, (5, 2)), "linewidth": 1.5}
 LOWEST_LOOK: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.6)), "linewidth": 1.5}
 
@@ -48,15 +51,16 @@ def _draw(found: RegimeFindings, of: Judged, own: Way, axes: Axes) -> list[Line2
     scale = ScalarMappable(Normalize(min([2 * found.terms.threshold, *known]), 0.0, clip=True), colormaps[COLOURS])
     handles = [_across(axes, found, of), _lowest(axes, found, of)]
     looks = ((way(of, "conventional"), "X", 11.5, "conventional"), (own, "s", 6.5, "the algorithm"))
-    for each, marker, size, name in looks:
+    for (each, marker, size, name), beside in zip(looks, (-APART, APART), strict=True):
         for line in of.of(each):
             if line.error is not None and line.load is not None:
-                _marked(axes, found.load.place(line.load), line, marker, size, scale)
+                _marked(axes, found.load.place(line.load) + beside, line, marker, size, scale)
         handles.append(Line2D([], [], marker=marker, markersize=size, linestyle="none", label=name, **_edge("#BBBBBB")))
     shared.load_axis(axes, found.load)
     shared.error_axis(axes)
     bar = axes.figure.colorbar(scale, ax=axes, pad=0.02, aspect=30, fraction=0.06)
-    bar.ax.set_title("LMC", fontsize=8)
+    when = words.when(found.terms, "probe").removesuffix(" of retraining")
+    bar.set_label(f"LMC {when}", fontsize=8)
     bar.ax.tick_params(labelsize=8, length=2)
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("-", words.MINUS))
     bar.outline.set_visible(False)
@@ -83,6 +87,8 @@ def _lowest(axes: Axes, found: RegimeFindings, of: Judged) -> Line2D:
     """The lowest test error of any candidate, the mean over seeds: chosen on test data."""
     there: dict[int, list[float]] = {}
     for column in of.columns:
+        if (column.load, column.seed) not in of.shared:
+            continue
         errors = [error for cell in column.cells if (error := cell.error("test")) is not None]
         if errors:
             there.setdefault(found.load.place(column.load), []).append(min(errors))

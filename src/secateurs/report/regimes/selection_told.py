@@ -11,6 +11,7 @@ from secateurs.report.regimes import words
 from secateurs.report.regimes.candidates import columns
 from secateurs.report.regimes.choices import Way
 from secateurs.report.regimes.findings import RegimeFindings
+from secateurs.report.regimes.once import once
 from secateurs.report.regimes.regrets import Judged, judged
 from secateurs.report.regimes.ways import algorithm_2, algorithm_21, conventional, grid_search
 from secateurs.report.tickets.grid import Grid
@@ -22,10 +23,13 @@ ASKED = "model selection"
 PAIR_NOTE = (
     "A choice is made with what it pays for: errors of the first copy, LMC and CKA of the first pair. What it comes to "
     "is the mean test error of all copies after the whole retraining. Regret: that error minus the one at grid "
-    "search's choice, paired by seed, with Student's 95 % interval of the mean."
+    "search's choice, paired by seed, with Student's 95 % interval of the mean. All means are over the loads and seeds "
+    "at which every way came to an error. Copies that are only looked at are charged beside the whole retraining of "
+    "what is chosen, though one of them could go on."
 )
 
 
+@once
 def selected(found: RegimeFindings) -> Judged | None:
     """The choices of all ways; None where copies were compared at no probe, or where there is nothing to choose."""
     terms = found.terms
@@ -58,7 +62,7 @@ def sentences(found: RegimeFindings) -> Iterator[str]:
     yield from _against_conventional(of)
     spent = told.spent(of, [*ours, of.grid])
     if spent is not None:
-        yield f"{spent} {_passes(found, of)}"
+        yield " ".join([spent, *_passes(found, of)])
     yield from told.lost(of)
 
 
@@ -73,23 +77,20 @@ def _against_conventional(of: Judged) -> Iterator[str]:
         if not others:
             yield f"{name} chooses as the conventional way does, in all of {every} choices."
         elif found is not None:
-            spread, ends = found
             over = "over all loads " if len(of.loads) > 1 else ""
+            apart = told.difference_of(found)
             yield (
                 f"{name} chooses another network than the conventional way in {others} of {plural(every, 'choice')}; "
-                f"{over}its test error is {told.points(spread, ends)} points against it ({plural(spread.n, 'seed')})."
+                f"{over}its test error against it, in points, {plural(len(found.differences), 'seed')}: {apart}."
             )
 
 
-def _passes(found: RegimeFindings, of: Judged) -> str:
-    """What LMC costs beside: an epoch of training goes over the data three times as far as a forward pass does."""
-    once = max((line.passes for line in of.of(way(of, "Algorithm 2"))), default=0.0)
-    asked = number_of(2 * (found.terms.probe_epochs or 0))
-    return (
-        f"LMC takes {number_of(once)} forward passes over the training data beside, about the work of "
-        f"{number_of(round(once / 3, 1))} epochs (its two copies train for {asked}); all ways are given the same dense "
-        "networks."
-    )
+def _passes(found: RegimeFindings, of: Judged) -> Iterator[str]:
+    """What LMC costs beside, and what is given to all."""
+    passes = told.passes(of, [way(of, "Algorithm 2")])
+    if passes is not None:
+        yield f"{passes} (its two copies train for {number_of(2 * (found.terms.probe_epochs or 0))})."
+    yield "All ways are given the same dense networks."
 
 
 def grids(found: RegimeFindings) -> Iterator[Grid]:
@@ -121,7 +122,7 @@ def caption(found: RegimeFindings) -> str:
         f"standard deviation. Colour: LMC of the chosen network {alpha}. Dashed: grid search, the lowest validation "
         "error after the whole retraining of all candidates. Dotted: the lowest test error of any candidate, a minimum "
         f"of noisy numbers that is chosen on test data. LMC below {words.hundredths(found.terms.threshold)} makes the "
-        f"algorithms look at all {len(found.temperature.values)}{SPACE}candidates."
+        f"algorithms look at all {len(found.temperature.values)}{SPACE}candidates.{told.only(selected(found))}"
     )
 
 

@@ -12,12 +12,11 @@ from secateurs.report.regimes import applied
 from secateurs.report.regimes.claims import Change, moves, steps
 from secateurs.report.regimes.drawn import Table
 from secateurs.report.regimes.findings import RegimeFindings
-from secateurs.report.regimes.rows import At, Part, RegimeCellRow, pairs_of
+from secateurs.report.regimes.rows import PARTS, At, RegimeCellRow, pairs_of
 from secateurs.report.rows import number
 from secateurs.report.tables import to_csv
 
 _PLACE = ("setting", "temperature_name", "temperature", "load_name", "load", "density")
-_PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 TOGETHER = 5000
 """So many rows are in memory at once when files are written."""
@@ -53,6 +52,10 @@ def _cells(founds: Sequence[RegimeFindings]) -> Iterator[Row]:
                 **_place(found, cell.rows[0]),
                 **measured,
                 **{"regime": cell.regime, "hardly_better_than_guessing": cell.guesses, "seeds": len(cell.errors())},
+                **{
+                    "regime_seeds": None if cell.regime is None else cell.agreeing,
+                    "regime_seeds_known": len(cell.regimes),
+                },
                 **{"copies": known_copies, "copies_planned": copies, "pairs": known_pairs, "pairs_planned": pairs},
                 **{"diverged": cell.diverged, "waiting": cell.waiting, "empty_layers": " ".join(cell.empty_layers)},
                 "best_of_load": cell is found.best(cell.load),
@@ -63,9 +66,9 @@ def _runs(founds: Sequence[RegimeFindings]) -> Iterator[Row]:
     for found in founds:
         for row in found.rows:
             for copy, run in enumerate(row.runs):
-                errors: Row = {f"{part}_error": row.errors(part)[copy] for part in _PARTS}
-                probe: Row = {f"probe_{part}_error": row.errors(part, "probe")[copy] for part in _PARTS}
-                dense: Row = {f"dense_{part}_error": row.dense_error(part) for part in _PARTS}
+                errors: Row = {f"{part}_error": row.errors(part)[copy] for part in PARTS}
+                probe: Row = {f"probe_{part}_error": row.errors(part, "probe")[copy] for part in PARTS}
+                dense: Row = {f"dense_{part}_error": row.dense_error(part) for part in PARTS}
                 gone = run.get("diverged")
                 yield {
                     **_place(found, row),
@@ -125,12 +128,13 @@ def _change(found: RegimeFindings, kind: str, change: Change) -> Row:
 
 
 _DIVIDED = tuple(f"{name}_{each}" for name in _CELLS for each in ("mean", "sd"))
-_ERRORS = tuple(f"{where}{part}_error" for where in ("", "probe_", "dense_") for part in _PARTS)
+_ERRORS = tuple(f"{where}{part}_error" for where in ("", "probe_", "dense_") for part in PARTS)
 
 TABLES: Mapping[str, Table] = {
     "cells": Table(
         (
-            *(*_PLACE, *_DIVIDED, "regime", "hardly_better_than_guessing", "seeds", "copies", "copies_planned"),
+            *(*_PLACE, *_DIVIDED, "regime", "hardly_better_than_guessing", "seeds"),
+            *("regime_seeds", "regime_seeds_known", "copies", "copies_planned"),
             *("pairs", "pairs_planned", "diverged", "waiting", "empty_layers", "best_of_load"),
         ),
         _cells,
@@ -157,7 +161,7 @@ TABLES: Mapping[str, Table] = {
 
 
 def write_tables(founds: Sequence[RegimeFindings], folder: Path) -> list[Path]:
-    """Write every table that has rows as ``<folder>/<name>.csv``, not all rows at once. Return the files."""
+    """Write every table as ``<folder>/<name>.csv``, one without rows as its heading alone. Return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, table in TABLES.items():

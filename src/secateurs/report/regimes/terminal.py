@@ -35,7 +35,8 @@ def _errors(findings: RegimeFindings, console: Console) -> None:
     """Test error and regime by temperature and load; so many loads side by side as there is room for."""
     axis, loads = findings.temperature, findings.load.values
     said = f"Test error, %, and regime, by {axis.label} (the highest temperature on top) and {findings.load.name}"
-    star = "" if len(axis.values) < 2 else " *: the lowest of its column."
+    starred = len(axis.values) > 1 and any(findings.best(load) is not None for load in loads)
+    star = "" if not starred else " *: the lowest of its column."
     console.print(Text(f"{said}{', %' if findings.load.name == 'density' else ''}.{star}"))
     together = max(2, (console.width - _FIRST) // _COLUMN)
     for begin in range(0, len(loads), together):
@@ -45,7 +46,7 @@ def _errors(findings: RegimeFindings, console: Console) -> None:
         for load in shown:
             table.add_column(words.load_value(findings.load, load), justify="right")
         for hot in axis.values:
-            table.add_row(words.temperature_value(axis, hot), *(Text(_cell(findings, hot, load)) for load in shown))
+            table.add_row(words.temperature_value(hot), *(Text(_cell(findings, hot, load)) for load in shown))
         console.print(table)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from secateurs.report.curves import Spread
 from secateurs.report.regimes import words
 from secateurs.report.regimes.candidates import columns
 from secateurs.report.regimes.choices import Way
 from secateurs.report.regimes.findings import RegimeFindings
-from secateurs.report.regimes.regrets import Interval, Judged, judged
+from secateurs.report.regimes.once import once
+from secateurs.report.regimes.paired import Interval, Paired
+from secateurs.report.regimes.regrets import Judged, judged
 from secateurs.report.regimes.rows import At
 from secateurs.report.regimes.ways import algorithm_1, fixed, grid_search
-from secateurs.report.student import t_interval
-from secateurs.report.words import NOTHING
+from secateurs.report.words import NOTHING, plural
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Answer:
 
     Attributes:
         lmc: of all pairs of copies at the initial temperature, over seeds.
-        initial, raised: test error at either temperature, over seeds.
+        initial, raised: test error at either temperature, over the seeds that have both, where any has.
         raises: by seed whether the algorithm raises the temperature.
         changes: by seed, error at the raised temperature minus that at the initial one; a fraction.
         guesses: whether networks at the initial temperature are hardly better than chance.
@@ -36,26 +38,34 @@ class Answer:
     changes: dict[int, float]
     guesses: bool
 
+    @cached_property
+    def paired(self) -> Paired:
+        """The changes, and whether they are told apart from nothing."""
+        return Paired(tuple(self.changes.values()))
+
     @property
     def change(self) -> Spread | None:
-        return Spread.of(self.changes.values())
+        return self.paired.spread
 
     @property
     def interval(self) -> Interval:
         """Student's t interval of the mean change; None of fewer than two seeds."""
-        return t_interval(list(self.changes.values()))
+        return self.paired.interval
 
     @property
     def helps(self) -> bool | None:
-        """Whether raising lowers the error; None where the interval holds 0, or there is none."""
-        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
-            return None
-        return self.interval[1] < 0
+        """Whether raising lowers the error; None where that is not told apart."""
+        return not self.paired.rises if self.paired.apart else None
 
     @property
     def right(self) -> int:
         """On how many seeds the answer was the better one: to raise where that lowers the error of this seed."""
         return sum(raises == (self.changes[seed] < 0) for seed, raises in self.raises.items() if seed in self.changes)
+
+    @property
+    def right_to_raise(self) -> int:
+        """On how many of the same seeds raising was the better one; on the others it was not to raise."""
+        return sum(change < 0 for seed, change in self.changes.items() if seed in self.raises)
 
     @property
     def answered(self) -> int:
@@ -68,7 +78,10 @@ class Answer:
         if not self.answered:
             return NOTHING
         if self.helps is None:
-            return "not told apart" if self.interval is not None else "one seed"
+            few = self.paired.apart is None and not self.paired.same
+            return (
+                plural(len(self.changes), "seed") if few else "no difference" if self.paired.same else "not told apart"
+            )
         agree = [raises == self.helps for seed, raises in self.raises.items() if seed in self.changes]
         return "right" if all(agree) else "wrong" if not any(agree) else f"right on {sum(agree)} of {len(agree)} seeds"
 
@@ -81,6 +94,7 @@ def moments(found: RegimeFindings) -> tuple[At, ...]:
     return (*(("end",) if terms.ends else ()), *(("probe",) if terms.probe_epochs is not None else ()))
 
 
+@once
 def tuned(found: RegimeFindings) -> Judged | None:
     """Algorithm 1 against never raising, and grid search over the two temperatures; None where it was not asked for."""
     terms = found.terms
@@ -124,5 +138,8 @@ def answers(found: RegimeFindings, of: Judged, way: Way) -> tuple[Answer, ...]:
             errors = cold.errors(), hot.errors()
             changes = {seed: errors[1][seed] - error for seed, error in errors[0].items() if seed in errors[1]}
             lmc = Spread.of(row.lmc(at) for row in cold.rows)
-            result.append(Answer(line.load, lmc, cold.error(), hot.error(), raises, changes, cold.guesses))
+            before, after = (
+                Spread.of(error for seed, error in own.items() if seed in changes or not changes) for own in errors
+            )
+            result.append(Answer(line.load, lmc, before, after, raises, changes, cold.guesses))
     return tuple(result)

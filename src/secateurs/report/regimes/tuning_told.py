@@ -10,10 +10,9 @@ from secateurs.report.regimes import regrets_told as told
 from secateurs.report.regimes import words
 from secateurs.report.regimes.choices import Way
 from secateurs.report.regimes.findings import RegimeFindings
+from secateurs.report.regimes.paired import chance, judged_by
 from secateurs.report.regimes.regrets import Judged
-from secateurs.report.regimes.rows import mean
 from secateurs.report.regimes.tuned import Answer, algorithms, answers, moments, tuned
-from secateurs.report.student import by_chance
 from secateurs.report.tickets.grid import Grid, Line
 from secateurs.report.words import NOTHING, SPACE, number_of, plural
 
@@ -30,7 +29,8 @@ def sentences(found: RegimeFindings) -> Iterator[str]:
     yield from _effects(found, answers(found, of, algorithms(of)[0]), f"from {cold} to {hot}")
     for way in algorithms(of):
         yield from _rights(way, answers(found, of, way))
-    yield from told.against_grid(found, of, [way for way in of.ways if way is not of.grid])
+    own = [way for way in of.ways if way is not of.grid]
+    yield from told.against_grid(found, of, own, between=" between the two temperatures")
     yield from _costs(found, of)
     guessing = [each.load for each in answers(found, of, algorithms(of)[0]) if each.guesses]
     if guessing:
@@ -43,19 +43,18 @@ def sentences(found: RegimeFindings) -> Iterator[str]:
 
 def _effects(found: RegimeFindings, every: Sequence[Answer], how: str) -> Iterator[str]:
     """What raising the temperature does, whatever the algorithm says."""
-    intervals = sum(each.interval is not None for each in every)
+    intervals = judged_by(each.paired for each in every)
     if not intervals:
         return
-    chance = f"of {plural(intervals, 'interval')} about {number_of(round(by_chance(intervals), 1))} would by chance"
     told = [
         f"{what} the test error at {words.load_names(found.load, loads)}"
         for what, helps in (("lowers", True), ("raises", False))
         if (loads := [each.load for each in every if each.helps is helps])
     ]
     if told:
-        said = f"{' and '.join(told)}, by intervals that leave out 0 ({chance})"
+        said = f"{' and '.join(told)}, by intervals that leave out 0 ({chance(intervals)})"
     else:
-        said = f"changes the test error at no load by an interval that leaves out 0 ({chance})"
+        said = f"changes the test error at no load by an interval that leaves out 0 ({chance(intervals)})"
     yield f"Raising the temperature {how} {said}."
 
 
@@ -64,7 +63,11 @@ def _rights(way: Way, every: Sequence[Answer]) -> Iterator[str]:
     count, right = sum(each.answered for each in every), sum(each.right for each in every)
     if not count:
         return
-    said = f"{way.name}: its answer is the better one in {right} of {plural(count, 'choice')} (one a load and seed)"
+    raising = sum(each.right_to_raise for each in every)
+    said = (
+        f"{way.name}: its answer is the better one in {right} of {plural(count, 'choice')} (one a load and seed), "
+        f"where never raising would be in {count - raising}, and always raising in {raising}"
+    )
     apart = [each for each in every if each.answered and each.helps is not None]
     good = sum(each.verdict == "right" for each in apart)
     if apart:
@@ -77,17 +80,16 @@ def _costs(found: RegimeFindings, of: Judged) -> Iterator[str]:
     """Epochs of dense training and of retraining, for one load and seed."""
     parts = []
     for way in of.ways:
-        dense, again = (mean(values) for values in zip(*((x.dense, x.retraining) for x in of.of(way)), strict=True))
+        dense, again = told.mean_of(of, way, "dense"), told.mean_of(of, way, "retraining")
         if dense is not None and again is not None:
             parts.append(f"{way.name} {number_of(dense)} + {number_of(again)}")
     if not parts:
         return
     shared = "; both temperatures are stops of one dense run" if found.temperature.name == "epochs" else ""
-    passes = max((line.passes for way in algorithms(of) for line in of.of(way)), default=0.0)
+    passes = told.passes(of, algorithms(of))
     yield (
-        f"Epochs of dense training + of retraining for one load and seed, in the mean: {'; '.join(parts)}{shared}. "
-        f"LMC takes {number_of(passes)} forward passes over the training data beside, about the work of "
-        f"{number_of(round(passes / 3, 1))} epochs."
+        f"Epochs of dense training + of retraining for one load and seed, in the mean{told.over(of)}: "
+        f"{'; '.join(parts)}{shared}.{'' if passes is None else f' {passes}.'}"
     )
 
 
@@ -115,7 +117,8 @@ def grids(found: RegimeFindings) -> Iterator[Grid]:
     costs = (
         "A choice comes to the mean test error of all copies after the whole retraining. Grid search retrains at both "
         "temperatures, and takes the lower validation error. Where LMC is taken at the end of retraining, two copies "
-        "are retrained in full, one of which is the result when the temperature stays."
+        "are retrained in full, one of which is the result when the temperature stays. Copies that are retrained for a "
+        "few epochs only are charged beside the whole retraining, though one of them could go on."
     )
     yield tables.grid(found, of, "tuning-regret", "Algorithm 1 against grid search", costs, dense=True)
 
@@ -127,7 +130,7 @@ def _line(found: RegimeFindings, each: Answer) -> Line:
         (
             words.spread_of(each.lmc),
             *(NOTHING if error is None else words.tenths(error.mean) for error in (each.initial, each.raised)),
-            told.points(each.change, each.interval),
+            told.difference_of(each.paired),
             f"{sum(each.raises.values())} of {plural(seeds, 'seed')}".replace(" ", SPACE) if seeds else NOTHING,
             f"{each.right} of {each.answered}".replace(" ", SPACE) if each.answered else NOTHING,
             each.verdict,

@@ -24,13 +24,12 @@ HOTTER = "higher temperature"
 _TEMPERATURE = {"epochs": "{} epochs", "batch_size": "batch size {}", "rho": "rho = {}", "lr": "learning rate {}"}
 
 
-def temperature_value(axis: Axis, value: float) -> str:
+def temperature_value(value: float) -> str:
     """A temperature as the axis shows it.
 
-    >>> temperature_value(Axis("epochs", (10.0,), "epochs"), 10.0), temperature_value(Axis("rho", (0.05,), "rho"), 0.05)
+    >>> temperature_value(10.0), temperature_value(0.05)
     ('10', '0.05')
     """
-    del axis
     return number_of(value)
 
 
@@ -39,8 +38,11 @@ def temperature_name(axis: Axis, value: float) -> str:
 
     >>> temperature_name(Axis("epochs", (10.0,), "epochs"), 10).replace(SPACE, " ")
     '10 epochs'
+    >>> temperature_name(Axis("epochs", (1.0,), "epochs"), 1).replace(SPACE, " ")
+    '1 epoch'
     """
-    return _TEMPERATURE.get(axis.name, f"{axis.name} {{}}").format(temperature_value(axis, value)).replace(" ", SPACE)
+    shape = "{} epoch" if axis.name == "epochs" and value == 1 else _TEMPERATURE.get(axis.name, f"{axis.name} {{}}")
+    return shape.format(temperature_value(value)).replace(" ", SPACE)
 
 
 def load_value(axis: Axis, value: float) -> str:

@@ -36,7 +36,7 @@ def kaiming(model: nn.Module) -> None:
     Biases keep PyTorch's uniform draw, normalisation its scale 1 and shift 0.
     """
     for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:  # there it loads half of PyTorch
             nn.init.kaiming_normal_(module.weight)
 
 

@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from secateurs.report.regimes import advice_words as words
-from secateurs.report.regimes.advice_certainty import certainty, cost
-from secateurs.report.regimes.advice_findings import find_advice
-from secateurs.report.regimes.advice_remedies import remedies
-from secateurs.report.regimes.advice_rows import AdviceStudy
+from secateurs.report.advice import words
+from secateurs.report.advice.certainty import certainty, cost
+from secateurs.report.advice.findings import find_advice
+from secateurs.report.advice.remedies import remedies
+from secateurs.report.advice.rows import AdviceStudy
 from secateurs.report.terminal import say
 
 _NAME = 24

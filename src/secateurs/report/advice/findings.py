@@ -11,8 +11,8 @@ import numpy as np
 
 from secateurs.core import derive_seed
 from secateurs.core.regimes import Regime, Selection, regime, select, shares
+from secateurs.report.advice.rows import AdviceStudy, Candidate
 from secateurs.report.chance import hardly_better
-from secateurs.report.regimes.advice_rows import AdviceStudy, Candidate
 from secateurs.report.regimes.rows import RegimeCellRow, mean
 from secateurs.report.rows import number
 
@@ -33,7 +33,8 @@ class Verdict:
         guesses: the accuracy of copies that are hardly better than guessing: what has learned nothing is well
             connected, which says nothing. None where they are better.
         draws: of the bootstrap, as (LMC, CKA).
-        shares: how many of the draws fall into each regime, as fractions.
+        shares: how many of the draws fall into each regime, as fractions; empty of copies that only guess.
+        chance: the accuracy of guessing; None where it is not known.
     """
 
     candidate: Candidate
@@ -45,6 +46,7 @@ class Verdict:
     guesses: float | None
     draws: tuple[tuple[float, float | None], ...]
     shares: Mapping[Regime, float]
+    chance: float | None = None
 
     @property
     def name(self) -> str:
@@ -63,8 +65,15 @@ class Verdict:
 
     @property
     def hardly_trained(self) -> bool:
-        """Whether the copies are nearer to knowing nothing (an error of 1) than to the dense network."""
-        return self.copies_error is not None and self.error is not None and self.copies_error > (1 + self.error) / 2
+        """Whether the copies are nearer to guessing than to the dense network."""
+        if self.copies_error is None or self.error is None:
+            return False
+        return self.copies_error > (1 - (self.chance or 0.0) + self.error) / 2
+
+    @property
+    def too_early(self) -> bool:
+        """Whether the copies have learned too little for anything to follow from their LMC and CKA."""
+        return self.hardly_trained or self.guesses is not None
 
     @property
     def lmc_interval(self) -> tuple[float, float] | None:
@@ -166,7 +175,8 @@ def _verdict(candidate: Candidate, study: AdviceStudy) -> Verdict:
         regime=judged(lmc, cka) if guesses is None else None,
         guesses=guesses,
         draws=draws,
-        shares=shares(judged(*draw) for draw in draws),
+        shares=shares(judged(*draw) for draw in draws) if guesses is None else {},
+        chance=terms.chance,
     )
 
 

@@ -24,21 +24,21 @@ class Knobs:
 
     Attributes:
         stopped: after how many epochs its training was stopped; None: not known.
-        epochs: how many its training takes as a whole.
+        epochs: how many its training takes as a whole; None, like those below: not known, as of a file.
         batch_size, lr: of its training.
         rho: of SAM; 0 without.
     """
 
     stopped: float | None
-    epochs: int
-    batch_size: int
-    lr: float
-    rho: float = 0.0
+    epochs: int | None
+    batch_size: int | None
+    lr: float | None
+    rho: float | None = 0.0
 
     @property
     def at_the_end(self) -> bool:
         """Whether it was trained to the end, as far as that is known."""
-        return self.stopped is None or self.stopped >= self.epochs
+        return self.stopped is None or self.epochs is None or self.stopped >= self.epochs
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secateurs.jobs.files import write_json
+from secateurs.report.advice import certainty, remedies, words
+from secateurs.report.advice.findings import AdviceFindings, Verdict, find_advice
+from secateurs.report.advice.rows import AdviceStudy
 from secateurs.report.page import Picture, Written, environment
-from secateurs.report.regimes import advice_certainty, advice_remedies, advice_words
-from secateurs.report.regimes.advice_findings import AdviceFindings, Verdict, find_advice
-from secateurs.report.regimes.advice_rows import AdviceStudy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PAGE, FIGURE, NUMBERS = "report.html", "advice.png", "advice.json"
 
 
 def render_advice(found: AdviceFindings) -> str:
     """The page as HTML text. Everything shown is escaped; the same advice gives the same text."""
-    from secateurs.report.regimes.advice_figure import alt_text, draw_advice  # matplotlib is slow to load
+    from secateurs.report.advice.figure import draw_advice  # matplotlib is slow to load
+
+    return _rendered(found, draw_advice(found))
+
+
+def _rendered(found: AdviceFindings, drawn: Figure) -> str:
+    from secateurs.report.advice.figure import alt_text
 
     made = environment()
-    made.globals.update(say=advice_words, change=advice_remedies, sure=advice_certainty)
+    made.globals.update(say=words, change=remedies, sure=certainty)
     return made.get_template("advice.html.j2").render(
-        study=found.study, found=found, picture=Picture.of(draw_advice(found), alt_text(found))
+        study=found.study, found=found, picture=Picture.of(drawn, alt_text(found))
     )
 
 
@@ -32,14 +41,14 @@ def write_advice(study: AdviceStudy, folder: Path) -> Written:
     Raises:
         StoreError: when a file cannot be written.
     """
+    from secateurs.report.advice.figure import draw_advice
     from secateurs.report.canvas import save
-    from secateurs.report.regimes.advice_figure import draw_advice
 
     folder.mkdir(parents=True, exist_ok=True)
     found = find_advice(study)
-    page = folder / PAGE
-    page.write_text(render_advice(found), encoding="utf-8")
-    figure = save(draw_advice(found), folder / FIGURE)
+    page, drawn = folder / PAGE, draw_advice(found)
+    page.write_text(_rendered(found, drawn), encoding="utf-8")
+    figure = save(drawn, folder / FIGURE)
     write_json(folder / NUMBERS, to_json(found))
     return Written(page, (figure,), (folder / NUMBERS,))
 
@@ -53,7 +62,7 @@ def to_json(found: AdviceFindings) -> dict[str, Any]:
         "density": study.density,
         "regime": found.chosen.regime,
         "sure": found.chosen.share,
-        "advice": [advice_words.headline(found), *advice_words.reasons(found), *advice_remedies.remedies(found)],
+        "advice": [words.headline(found), *words.choice(found), *words.reasons(found), *remedies.remedies(found)],
         "selection": None if selection is None else {**asdict(selection), "prune": found.chosen.name},
         "networks": [_network(each) for each in found.verdicts],
         "terms": asdict(study.terms),

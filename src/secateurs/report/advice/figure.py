@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 
 from secateurs.core.regimes import Regime
 from secateurs.report import panel
+from secateurs.report.advice.findings import AdviceFindings, Verdict
+from secateurs.report.advice.words import line, value
 from secateurs.report.canvas import new_figure, our_style
-from secateurs.report.regimes.advice_findings import AdviceFindings, Verdict
-from secateurs.report.regimes.advice_words import line, value
 from secateurs.report.regimes.rows import RegimeTerms
 from secateurs.report.regimes.words import REGIMES
 
@@ -95,7 +95,7 @@ def _regions(axes: Axes, terms: RegimeTerms, left: float, low: float, high: floa
         ("II-B", 1.0, high - inside, "right", "top"),
     ):
         room = {"I": 1.0, "II-A": (similar - left) / (1 - left), "II-B": (1 - similar) / (1 - left)}[name]
-        told = f" {name}: {REGIMES[name]} ".replace(", ", ",\n ") if room > _ROOM else f" {name} "  # type: ignore[index]
+        told = f" {name}: {REGIMES[name]} ".replace(", ", " \n ") if room > _ROOM else f" {name} "  # type: ignore[index]
         axes.text(x, y, told, va=up, ha=across, fontsize=9.5, color=panel.GREY)
 
 
@@ -107,7 +107,8 @@ def _point(axes: Axes, verdict: Verdict, place: int, left: float) -> Line2D:
     axes.plot(
         *_place(verdict, left), marker, color=colour, markersize=9, markeredgecolor="white", zorder=4, clip_on=False
     )
-    told = f"{verdict.name}: LMC {value(verdict.lmc)}, CKA {value(verdict.cka)}"
+    guesses = "" if verdict.guesses is None else " (guesses)"
+    told = f"{verdict.name}: LMC {value(verdict.lmc)}, CKA {value(verdict.cka)}{guesses}"
     label = panel.plain(panel.wrapped(told, 44))
     return Line2D([], [], color=colour, marker=marker, markersize=8, linestyle="none", label=label)
 
@@ -121,7 +122,9 @@ def _ring(axes: Axes, verdict: Verdict, left: float) -> Line2D:
         "linestyle": "none",
     }
     axes.plot(*_place(verdict, left), **look, zorder=5, clip_on=False)
-    return Line2D([], [], **{**look, "markersize": 11}, label="the one to prune")
+    return Line2D(
+        [], [], **{**look, "markersize": 11}, label=f"the one {'it would be' if verdict.too_early else 'to prune'}"
+    )
 
 
 def _place(verdict: Verdict, left: float) -> tuple[list[float], list[float]]:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 from secateurs.core.regimes import Regime
+from secateurs.report.advice.findings import AdviceFindings, Verdict
+from secateurs.report.advice.rows import AdviceStudy
 from secateurs.report.chance import against
-from secateurs.report.regimes.advice_findings import AdviceFindings, Verdict
-from secateurs.report.regimes.advice_rows import AdviceStudy
-from secateurs.report.regimes.words import MINUS, REGIMES
+from secateurs.report.regimes.words import MINUS, REGIMES, tenths
 from secateurs.report.words import NOTHING, SPACE, listed, number_of
 
 COLUMNS = ("network", "dense", "copies", "LMC", "CKA", "regime", "sure")
@@ -62,7 +62,7 @@ def percent(share: float | None) -> str:
 
 def error(share: float | None) -> str:
     """An error in percent, with one decimal."""
-    return NOTHING if share is None else f"{100 * share:.1f} %".replace(" ", SPACE)
+    return NOTHING if share is None else f"{tenths(share)}{SPACE}%"
 
 
 def regime_of(verdict: Verdict) -> str:
@@ -171,7 +171,7 @@ def choice(found: AdviceFindings) -> list[str]:
     if selection is None:
         return []
     first, chosen = found.first, found.chosen
-    prune = f"It would be {chosen.name} to prune." if chosen.hardly_trained else f"Prune {chosen.name}."
+    prune = f"It would be {chosen.name} to prune." if chosen.too_early else f"Prune {chosen.name}."
     begin = f"{prune} Of {len(found.verdicts)} networks {first.name} has the least validation error"
     by = "(P4 Algorithm 2.1)"
     if selection.poorly_connected is False:

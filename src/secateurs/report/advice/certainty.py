@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from secateurs.report.regimes.advice_findings import LEVEL, AdviceFindings, Verdict
-from secateurs.report.regimes.advice_rows import AdviceStudy
-from secateurs.report.regimes.advice_words import epochs_of, error, line, percent, value
+from secateurs.report.advice.findings import LEVEL, AdviceFindings, Verdict
+from secateurs.report.advice.rows import AdviceStudy
+from secateurs.report.advice.words import epochs_of, error, line, percent, value
 from secateurs.report.words import SPACE, listed, number_of
 
 
@@ -18,10 +18,11 @@ def certainty(found: AdviceFindings) -> list[str]:
     held = [f"LMC between {value(low)} and {value(high)}" for low, high in [verdict.lmc_interval or (0, 0)]]
     if verdict.cka_interval is not None:
         held.append("CKA between {} and {}".format(*map(value, verdict.cka_interval)))
-    said = [
-        f"{_shared(verdict)} of {len(verdict.draws):,} draws of {of} (bootstrap); {listed(held)} in "
-        f"{percent(LEVEL)} of them."
-    ]
+    drawn = f"of {len(verdict.draws):,} draws of {of} (bootstrap)"
+    if verdict.guesses is None:
+        said = [f"{_shared(verdict)} {drawn}; {listed(held)} in {percent(LEVEL)} of them."]
+    else:
+        said = [f"{listed(held)} in {percent(LEVEL)} {drawn}; of copies that only guess that says nothing."]
     if verdict.regime is not None and not verdict.sure:
         said.append("That is close to a line: take the advice as a hint, or ask more seeds.")
     pairs = study.terms.copies * (study.terms.copies - 1) // 2
@@ -41,7 +42,7 @@ def certainty(found: AdviceFindings) -> list[str]:
             f"The draws cover which examples the copies are judged on, and no more: {compared}, of one dense network. "
             "Other orders of the data, or another seed, may say something else: --copies 3, --seeds 3."
         )
-    if verdict.hardly_trained:
+    if verdict.hardly_trained and verdict.guesses is None:
         said.append(
             f"After {epochs_of(study)} of retraining the copies err on {error(verdict.copies_error)} of the validation "
             f"data, the dense network on {error(verdict.error)}: they are far from trained, and what is measured of "
@@ -72,12 +73,14 @@ def cost(study: AdviceStudy) -> list[str]:
         said.append(f"{number_of(spent.dense_epochs)} epochs of dense training{took}")
     said.append(f"{number_of(spent.copies_epochs)} epochs of retraining copies ({seconds(spent.copies_seconds)})")
     words = {"recalibration": "to recalibrate batch norms", "evaluation": "to evaluate", "outputs": "for outputs"}
-    passes = [f"{count} {words.get(kind, kind)}" for kind, count in spent.passes.items() if count]
+    passes = {words.get(kind, kind): count for kind, count in spent.passes.items() if count}
+    kinds = ""
     if passes:
-        said.append(f"{listed(passes)} passes over data ({seconds(spent.compare_seconds)})")
+        said.append(f"{sum(passes.values())} passes over data ({seconds(spent.compare_seconds)})")
+        kinds = f": {listed([f'{count} {what}' for what, count in passes.items()])}"
     whole = number_of(study.terms.retrain_epochs)
     there = "" if spent.dense_epochs else " The dense networks were there."
-    return [f"It cost {listed(said)}.{there} One full retraining takes {whole} epochs."]
+    return [f"It cost {listed(said)}{kinds}.{there} One full retraining takes {whole} epochs."]
 
 
 def seconds(count: float) -> str:
