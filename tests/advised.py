@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from secateurs.report.regimes.advice_rows import AdviceStudy, Candidate, Knobs, Source, Spent
+from secateurs.report.advice import AdviceStudy, Candidate, Knobs, Source, Spent
 from secateurs.report.regimes.rows import RegimeCellRow, RegimeTerms
 
 

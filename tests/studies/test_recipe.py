@@ -78,7 +78,7 @@ FAULTS: dict[str, str] = {
     "choices: constant, cosine, exponential, linear, one_cycle, step; did you mean 'cosine'?",
     "train.augment=flip": "train.augment: expected 'none', 'shift', 'flip_crop' or 'flip_crop_rotate', got 'flip'",
     "prune.scope=locl": "prune.scope: expected 'global', 'layer' or 'erk', got 'locl'",
-    "study=x": "study: unknown kind 'x'; choices: early_periods, importance, methods, regret, tickets",
+    "study=x": "study: unknown kind 'x'; choices: advice, early_periods, importance, methods, regimes, regret, tickets",
     # shapes
     "train=3": "train: expected a mapping of keys, got 3",
     "train=null": "train: is missing",

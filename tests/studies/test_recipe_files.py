@@ -41,10 +41,10 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> str:
         ("comon: {}", "comon: unknown key; choices: base, common, scales, study; did you mean 'common'?"),
         ("common: 3", "common: expected a mapping, got 3"),
         ("scales: {small: 3}", "scales.small: expected a mapping, got 3"),
-        ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: early_periods, importance, "),
+        ("study: late\nscales: {small: {}}", "study: unknown kind 'late'; choices: advice, early_periods, "),
         (
             "base: demo\nstudy: late\nscales: {demo: {}}",
-            "study: unknown kind 'late'; choices: early_periods, importance, methods, regret, tickets",
+            "study: unknown kind 'late'; choices: advice, early_periods, importance, methods, regimes, regret, tickets",
         ),
         ("common: {}", "scales: has none; put at least one there, e.g. small: {}"),
         ("scales: {small: {}, smoke: {}}", "say which scale; choices: small, smoke"),

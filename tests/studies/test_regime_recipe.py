@@ -102,8 +102,14 @@ def test_what_is_said_in_epochs_does_not_go_with_batch_sizes() -> None:
         "train.warm_up: epochs of other batch sizes are of other lengths, and every run has 8 steps: say it in steps, "
         "as '500it'",
     ]
-    (told,) = faults(temperature=sizes, train={"schedule": "exponential"})
-    assert told.startswith("train.schedule: exponential falls with epochs; epochs of other batch sizes")
+    for schedule in ("exponential", "cosine", {"name": "linear", "per": "step"}, "one_cycle"):
+        (told,) = faults(temperature=sizes, train={"schedule": schedule})
+        assert "follows epochs, or ends with the last one; epochs of other batch sizes" in told
+    for milestone, fault in (("1ep2it", "say them in steps"), ("9it", "9it lies outside the run of 8 steps")):
+        (told,) = faults(temperature=sizes, train={"schedule": {"name": "step", "milestones": ["4it", milestone]}})
+        assert told.startswith("train.schedule.milestones: ")
+        assert fault in told
+    assert "9it lies outside" in faults(temperature=sizes, train={"warm_up": "9it"})[0]
     regimes(temperature=sizes, train={"schedule": {"name": "step", "milestones": ["4it"]}, "warm_up": "2it"})
 
 

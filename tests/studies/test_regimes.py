@@ -206,6 +206,35 @@ def test_settings_share_what_they_have_in_common() -> None:
     assert {job.label.split(":")[0] for job in sweep.graph().jobs} == set(sweep.studies)
 
 
+def test_epochs_of_smaller_batches_take_the_time_of_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def timed(recipe: Regimes, steps: int, device: str) -> float:
+        return 1 + 0.5 * steps
+
+    monkeypatch.setattr("secateurs.studies.estimate.seconds_per_epoch", timed)
+    sizes = {"name": "batch_size", "values": [10, 20, 60], "iterations": 12}
+    recipe = regimes(temperature=sizes, load={"values": [0.5]}, train={"batch_size": 60}, retrain={"batch_size": 60})
+    sweep = Sweep(recipe)
+    steps = {10: 12, 20: 6, 60: 2}
+    jobs = sweep.graph().jobs
+    expected = sum(job.cost * (1 + 0.5 * steps[job.config["train"]["batch_size"]]) for job in jobs)
+    assert estimate(sweep).seconds == pytest.approx(expected)
+
+
+def test_only_training_is_twice_as_dear_with_sam() -> None:
+    plain, sharp = (RegimesPlan(regimes(train={"sam": sam})).cells()[0] for sam in (None, {"rho": 0.1}))
+    assert (sharp.dense.cost, sharp.mask.cost) == (2 * plain.dense.cost, plain.mask.cost)
+    assert sharp.start.cost - 2.0 == pytest.approx(plain.start.cost - 1.0)  # one epoch is trained again
+    again = RegimesPlan(regimes(retrain={"sam": {"rho": 0.1}})).cells()[0]
+    assert [job.cost for job in again.runs] == [2 * job.cost for job in plain.runs]
+    assert [job.cost for job in (*again.ends, *again.probes)] == [job.cost for job in (*plain.ends, *plain.probes)]
+
+
+def test_a_probe_at_the_end_is_compared_once() -> None:
+    (cell, *_) = RegimesPlan(regimes(compare={"probe": 2})).cells()
+    assert cell.probes == cell.ends
+    assert len(cell.ends) == 1
+
+
 def test_the_size_of_a_plan_goes_by_each_network_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secateurs.studies.estimate.seconds_per_epoch", lambda *_: 1.0)
     one = regimes(load={"name": "width", "values": [1], "density": 0.2})
@@ -232,6 +261,22 @@ def test_the_size_of_a_plan_goes_by_each_network_s_own(monkeypatch: pytest.Monke
         ({"retrain": {"batch_size": 500}}, DataError, "retrain: batch_size 500 is larger than the 120"),
         ({"prune": {"exclude": ["fd"]}}, PruningError, "prune.exclude: the model has no module or parameter 'fd'"),
         ({"load": {"values": [0.2, 1e-5]}}, PruningError, "density 1e-05 keeps none"),
+        (
+            {"load": {"values": [0.2, 0.005]}},
+            PruningError,
+            "load.values: 0.005 leaves no weight in conv (of 36): ask for at least 0.014, leave what is empty alone "
+            "with prune.exclude=[fc,conv]",
+        ),
+        (
+            {"load": {"name": "width", "values": [0.5, 1], "density": 0.01}},
+            PruningError,
+            "load.density: width 0.5: 0.01 leaves no weight in conv (of 18)",
+        ),
+        (
+            {"load": {"name": "width", "values": [1e9], "density": 0.2}},
+            TrainingError,
+            "load.values: 1e+09: model: digits_resnet has layers larger than any tensor",
+        ),
         (
             {"model": {"name": "preresnet"}, "load": {"name": "depth", "values": [21], "density": 0.2}},
             TrainingError,

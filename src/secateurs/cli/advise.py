@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -27,6 +29,7 @@ from secateurs.studies.recipe import scales_of
 from secateurs.studies.schema.advice import ALPHA, Advice
 
 _OPTION = "--"
+_DIGITS = 6  # of the digest of a folder's place, in the names of folders of advice on it
 
 
 def advise(
@@ -121,7 +124,7 @@ def advise(
     if scale is None and source in shipped() and source in scales_of(source):
         scale = source  # as of 'secateurs prune'
     advice, left = _advice(source, recipe, scale, asked)
-    name = _named(source, scale)
+    name = _named(source, scale, setting)
     with about(source, _OPTION):
         sweep = Sweep(advice, device=torch.device(places[0]).type)
     for what in left:
@@ -161,11 +164,22 @@ def _advice(source: str, recipe: str | None, scale: str | None, asked: Question)
     return advice_on_study(root, asked)
 
 
-def _named(source: str, scale: str | None) -> str:
-    """What the source is called where folders are named for it."""
+def _named(source: str, scale: str | None, setting: str | None) -> str:
+    """What the source is called where folders are named for it; two folders of one name are told apart by their places.
+
+    >>> _named("p4/fig7", "cpu", "batch size, width"), _named("demo", "demo", None)
+    ('p4-fig7-cpu-batch_size_width', 'demo')
+    """
     path = Path(source)
-    short = source.replace("/", "-") if source in shipped() else path.resolve().name if path.is_dir() else path.stem
-    return short + (f"-{scale}" if scale and scale != source else "")
+    if source in shipped():
+        short = source.replace("/", "-")
+    elif path.is_dir():
+        place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:_DIGITS]
+        short = f"{path.resolve().name}-{place}"
+    else:
+        short = path.stem
+    told = [scale if scale != source else None, None if setting is None else re.sub(r"\W+", "_", setting)]
+    return "-".join([short, *(each for each in told if each)])
 
 
 def _check_folder(root: Path) -> None:

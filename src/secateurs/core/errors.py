@@ -51,8 +51,11 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
     >>> did_you_mean("magnitud", ["magnitude", "random"])
     "; choices: magnitude, random; did you mean 'magnitude'?"
+    >>> did_you_mean("x", ["batch size, width", "epochs"])  # names with commas are told apart
+    "; choices: 'batch size, width', epochs"
     """
     known = sorted(choices)
     close = difflib.get_close_matches(word, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"; choices: {', '.join(known) or 'none'}{hint}"
+    told = ", ".join(repr(each) if "," in each else each for each in known)
+    return f"; choices: {told or 'none'}{hint}"

@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
-import torch
-
-from secateurs.core import PruningError, SecateursError, prunable
-from secateurs.how import layer_counts
+from secateurs.core import SecateursError
 from secateurs.jobs import Entry, Graph, Job, Store
 from secateurs.studies.given_runs import PLACE, GivenConfig
 from secateurs.studies.plan import Planner
@@ -18,7 +15,9 @@ from secateurs.studies.regime_jobs import Pruned, RegimeJobs
 from secateurs.studies.regimes import RegimesPlan
 from secateurs.studies.schema.advice import Advice, Given
 from secateurs.train import Seeds, TrainSettings
-from secateurs.zoo import build_model
+
+_FIELDS = {"load.values": "density", "temperature.values": "at"}
+"""What fields of the study of regimes are called in an advice."""
 
 _SHORT = 0.1  # what a job counts in progress bars that trains nothing, in epochs
 
@@ -30,7 +29,7 @@ class AdviceCell:
     Attributes:
         network: what it is called; those of several seeds have one name.
         stopped: after how many epochs its training was stopped; None: not known.
-        train: how it was trained.
+        train: how it was trained; None: not known.
         dense: trains it; None where it was given.
         start: the dense network as it is pruned.
         mask: what of it is kept.
@@ -40,7 +39,7 @@ class AdviceCell:
 
     network: str
     stopped: float | None
-    train: TrainSettings
+    train: TrainSettings | None
     seed: int
     dense: Job | None
     start: Job
@@ -70,8 +69,11 @@ class AdvicePlan:
     setting: str = ""
 
     def __post_init__(self) -> None:
-        self._check_layers()
-        RegimesPlan(self.recipe.regimes, self.device, self.setting)  # refuses what cannot be run
+        try:
+            RegimesPlan(self.recipe.regimes, self.device, self.setting)  # refuses what cannot be run
+        except SecateursError as error:
+            field, told, rest = str(error).partition(": ")
+            raise type(error)(_FIELDS.get(field, field) + told + rest) from error
 
     @property
     def steps_per_epoch(self) -> int:
@@ -137,14 +139,13 @@ class AdvicePlan:
 
     def _of_a_file(self, name: str, given: Given) -> AdviceCell:
         r, jobs, start = self.recipe, self._jobs, self._taken_in(name, given)
-        train = given.train or r.train
         told = f"{name}, density {r.density:g}, seed {given.seed}"
         pruned = Pruned(r.model, r.train, r.density, given.seed, told)
         mask = jobs.mask(pruned, start)
         runs = tuple(jobs.run(pruned, start, mask, copy) for copy in range(r.copies))
         pairs = combinations(range(r.copies), 2)
         probes = tuple(jobs.pair(pruned, (runs[i], runs[j]), (i, j), "probe") for i, j in pairs)
-        return AdviceCell(name, given.stopped, train, given.seed, None, start, mask, runs, probes)
+        return AdviceCell(name, given.stopped, given.train, given.seed, None, start, mask, runs, probes)
 
     def _taken_in(self, name: str, given: Given) -> Job:
         """What reads a dense network from its file; its key has the file's digest, not its place."""
@@ -154,28 +155,6 @@ class AdvicePlan:
         )
         job = self._planner.job("given_state", config, {}, {}, f"{name}, seed {given.seed}, as it is", _SHORT)
         return replace(job, where={**job.where, PLACE: given.file})
-
-    def _check_layers(self) -> None:
-        """See that a layer has a weight left, where how many it keeps does not follow from the weights."""
-        r, data = self.recipe, self._planner.data
-        if r.prune.scope == "global":
-            return
-        try:
-            with torch.device("meta"):
-                network = build_model(r.model, data.input_shape, data.num_classes, seed=0)
-            weights = prunable(network, r.prune.exclude)
-        except SecateursError:
-            return  # RegimesPlan says what is wrong with the network, or with what is excluded
-        empty = [name for name, kept in layer_counts(weights, r.density, r.prune.scope).items() if not kept]
-        if empty:
-            least = 0.5 / min(weights[name].numel() for name in empty)
-            layer = empty[0].removesuffix(".weight")
-            among = f" and {len(empty) - 1} more layers" if len(empty) > 1 else ""
-            raise PruningError(
-                f"density: {r.density:g} leaves no weight in {layer} (of {weights[empty[0]].numel()}){among}, so that "
-                f"nothing passes through: ask for at least {least:.2g}, leave the layer alone with "
-                f"prune.exclude=[{empty[0]}], or say prune.scope=global"
-            )
 
 
 __all__ = ["AdviceCell", "AdvicePlan"]

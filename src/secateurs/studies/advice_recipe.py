@@ -19,6 +19,16 @@ ADVICE = "advise"
 OPEN = ("model", "data", "train", "prune", "retrain", "threshold", "similar_from", "threads", "checkpoint_every")
 """What may be overridden; the rest has options of its own."""
 
+COMPARED = ("points", "samples", "outputs")
+"""What an advice takes from how a study of regimes compares copies."""
+
+_FIELDS = {
+    "batch_size": "train.batch_size",
+    "lr": "train.lr",
+    "rho": "train.sam",
+    "width": "model.width",
+    "depth": "model.depth",
+}
 _TRAINED = ("model", "data", "train")
 _TAKEN = (*_TRAINED, "seeds", "threads", "checkpoint_every")
 _OF_REGIMES = ("retrain", "threshold", "similar_from")
@@ -50,16 +60,21 @@ class Question:
             raise RecipeError(
                 f"--density: {self.density:g} lies outside (0, 1]: it is the share of weights that is kept, such as 0.1"
             )
+        for epoch in self.at:
+            if epoch < 1:
+                raise RecipeError(f"--at: {epoch} is before any training: say an epoch from 1 on")
 
 
 def advice_on_recipe(source: str, scale: str | None, asked: Question) -> Advice:
     """The advice on a network that a recipe of any kind trains: its model, data and training are taken from it.
 
     Pruned is by magnitude with one density for every layer (P4's UniformMP), unless overrides say otherwise, and but
-    for the layers that the recipe excludes; a recipe of regimes also says its own pruning, retraining and thresholds.
+    for the layers that the recipe excludes; a recipe of regimes also says its own pruning, retraining, comparisons and
+    thresholds.
 
     Raises:
-        RecipeError: naming all that is wrong.
+        RecipeError: naming all that is wrong; when a recipe of regimes varies something else than stopping epochs and
+            densities, and the overrides do not say which of its networks is meant.
 
     >>> recipe = advice_on_recipe("demo", "smoke", Question(0.2, seeds=2))
     >>> recipe.model.name, recipe.train.epochs, recipe.seeds, recipe.prune.scope, recipe.density
@@ -69,6 +84,10 @@ def advice_on_recipe(source: str, scale: str | None, asked: Question) -> Advice:
     taken = {name: raw[name] for name in _TAKEN if name in raw}
     if raw["study"] == "regimes":
         taken |= {name: raw[name] for name in (*_OF_REGIMES, "prune") if name in raw}
+        taken |= _of_the_network_meant(raw, source, _chosen(asked.overrides, source))
+        compare = raw.get("compare")
+        if isinstance(compare, Mapping):
+            taken["compare"] = {name: compare[name] for name in COMPARED if name in compare}
     elif isinstance(raw.get("prune"), Mapping) and raw["prune"].get("exclude"):
         taken["prune"] = {"exclude": raw["prune"]["exclude"]}
     return _advice(taken, asked, source)
@@ -92,6 +111,35 @@ def advice_on_networks(
     return _advice({**base, "seeds": seeds, "networks": given}, asked, source)
 
 
+def _of_the_network_meant(raw: Mapping[str, Any], source: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """How the one network that overrides name of a recipe of regimes is trained, and retrained.
+
+    Raises:
+        RecipeError: when they do not name it.
+    """
+    taken: dict[str, Any] = {}
+    for axis, usual in (("temperature", "epochs"), ("load", "density")):
+        varied = raw.get(axis)
+        name = varied.get("name", usual) if isinstance(varied, Mapping) else usual
+        if name not in _FIELDS or not isinstance(varied, Mapping):
+            continue
+        part, field = _FIELDS[name].split(".")
+        own = chosen.get(part)
+        needed = [_FIELDS[name], *(["train.epochs"] if name == "batch_size" else [])]
+        if not isinstance(own, Mapping) or field not in own or (name == "batch_size" and "epochs" not in own):
+            steps = f" ({varied.get('iterations')} steps)" if name == "batch_size" else ""
+            raise RecipeError(
+                f"recipe {source}: {axis}: varies {name}: say which network is meant, with "
+                f"{' and '.join(f'{each}=...' for each in needed)}{steps}, or run the recipe and name its folder"
+            )
+        if axis == "temperature" and isinstance(raw.get("train"), Mapping):
+            usually = {key: value for key, value in raw["train"].items() if key != "sam"}
+            taken["retrain"] = raw.get("retrain") or usually
+            if name == "batch_size":
+                taken["train"] = {**raw["train"], "drop_last": True}
+    return taken
+
+
 def trained_as_said(recipe: str | None, scale: str | None, asked: Question) -> dict[str, Any]:
     """What checkpoints are of and how they are retrained: as a recipe says, or as the overrides do.
 
@@ -103,7 +151,7 @@ def trained_as_said(recipe: str | None, scale: str | None, asked: Question) -> d
     """
     if recipe is not None:
         advice = advice_on_recipe(recipe, scale, asked)
-        return advice.model_dump(mode="json", include={*_TAKEN, "prune", *_OF_REGIMES})
+        return advice.model_dump(mode="json", include={*_TAKEN, "prune", *_OF_REGIMES, "compare"})
     said = _chosen(asked.overrides, ADVICE)
     names = {key: each.get("name") if isinstance(each := said.get(key), Mapping) else each for key in ("model", "data")}
     for key, what, known in (("model", "network", MODELS), ("data", "data set", DATASETS)):
@@ -138,12 +186,16 @@ def _advice(taken: Mapping[str, Any], asked: Question, source: str) -> Advice:
         "at": list(asked.at),
         "copies": asked.copies,
         "compare": {
+            **said.get("compare", {}),
             "ends": False,
             "probe": int(epochs) if str(epochs).isdecimal() else epochs,
             "resamples": RESAMPLES,
         },
     }
-    recipe = check(raw, source)
+    try:
+        recipe = check(raw, source)
+    except RecipeError as error:
+        raise RecipeError(str(error).replace(f"recipe {source}: compare.probe: ", "--epochs: ")) from error
     if not isinstance(recipe, Advice):
         raise RecipeError(f"recipe {source}: study: is always advice")
     return recipe

@@ -11,16 +11,17 @@ from secateurs.core import Moment, RecipeError, StoreError, did_you_mean
 from secateurs.jobs import Entry, Job
 from secateurs.jobs.files import record
 from secateurs.jobs.store import flatten
-from secateurs.studies.advice_recipe import Question, advice_on_networks, trained_as_said
+from secateurs.studies.advice_recipe import COMPARED, Question, advice_on_networks, trained_as_said
 from secateurs.studies.checkpoints import checkpoints_in, given_in
 from secateurs.studies.folder import StudyFolder
 from secateurs.studies.recipe import parse_overrides
 from secateurs.studies.runs import load_data, located
-from secateurs.studies.schema import Regimes
+from secateurs.studies.schema import Regimes, StudyRecipe
 from secateurs.studies.schema.advice import Advice, Given
 from secateurs.train import TrainSettings
 
 _DENSE = "dense_run"
+_STATE = "state_at"
 _OF_A_STATE = "model/"
 _SELF_SAID = ("model", "data", "train")
 
@@ -44,8 +45,9 @@ class _Run(NamedTuple):
 def advice_on_study(root: Path, asked: Question) -> tuple[Advice, tuple[str, ...]]:
     """The advice on the dense networks of a study that was run, and what of them is left out, in words.
 
-    Nothing dense is trained again: they are taken from the study's store, as their last checkpoint or as those of the
-    epochs that are asked for.
+    Nothing dense is trained again: they are taken from the study's store, as their last checkpoint, or as the
+    checkpoints, or the states that were pruned there, of the epochs that are asked for. They are retrained as the
+    study does.
 
     Raises:
         StoreError: when there is no study, it has no dense run that is done, or no checkpoint of an epoch.
@@ -58,7 +60,10 @@ def advice_on_study(root: Path, asked: Question) -> tuple[Advice, tuple[str, ...
                 f"{root}: {key} is what its study has: leave {key} out, or give the recipe in place of the folder, "
                 "whose networks are trained then"
             )
-    jobs = [job for job in study.jobs() if job.name == _DENSE]
+    every = study.jobs()
+    jobs = [job for job in every if job.name == _DENSE]
+    if not jobs:
+        raise StoreError(f"{root}: its study trains no dense network: name the folder that its networks are from")
     if asked.setting is not None:
         labels = dict.fromkeys(job.group for job in jobs)
         jobs = [job for job in jobs if job.group == asked.setting]
@@ -75,18 +80,17 @@ def advice_on_study(root: Path, asked: Question) -> tuple[Advice, tuple[str, ...
     seeds = sorted({run.seed for run in sound})[: asked.seeds]
     networks: dict[str, list[Given]] = {}
     for run in sound:
-        for given in _given(root, run, asked.at) if run.seed in seeds else ():
+        for given in _given(root, run, _states(study, run, every), asked.at) if run.seed in seeds else ():
             networks.setdefault(_name(run, given, sound), []).append(given)
     ordered = study.ordered().recipe
     recipe = ordered.each().get(sound[0].job.group, ordered)
     base = {
         "model": sound[0].job.config["model"],
         "data": located(sound[0].job.config, sound[0].job.where)["data"],
-        "train": sound[0].train if len({_text(run.train) for run in sound}) == 1 else recipe.train.model_dump(),
+        "train": recipe.train.model_dump(mode="json"),
         "threads": recipe.threads,
+        **_as_of_regimes(recipe),
     }
-    if isinstance(recipe, Regimes):
-        base |= recipe.model_dump(mode="json", include={"prune", "retrain", "threshold", "similar_from"})
     left = [f"{len(runs) - len(done)} dense runs that are not done"] if len(done) < len(runs) else []
     left += [f"{len(done) - len(sound)} that diverged"] if len(sound) < len(done) else []
     asked_here = Question(**{**vars(asked), "at": (), "seeds": None})
@@ -128,20 +132,44 @@ def _check_one_network(root: Path, runs: Sequence[_Run]) -> None:
             raise RecipeError(f"{root}: its dense networks are of several kinds ({what}): {remedy}")
 
 
-def _given(root: Path, run: _Run, at: Sequence[int]) -> list[Given]:
-    """The checkpoints of a run that are asked for; the last one where none is."""
+def _as_of_regimes(recipe: StudyRecipe) -> dict[str, Any]:
+    """What a study of regimes says beside its dense networks: pruning, retraining, comparing; of others, what of the
+    network they leave alone."""
+    if not isinstance(recipe, Regimes | Advice):
+        exclude = getattr(getattr(recipe, "prune", None), "exclude", ())
+        return {"prune": {"exclude": list(exclude)}} if exclude else {}
+    retraining = (recipe.regimes if isinstance(recipe, Advice) else recipe).retraining
+    told = recipe.model_dump(mode="json", include={"prune", "threshold", "similar_from"})
+    compare = recipe.compare.model_dump(mode="json", include=set(COMPARED))
+    return {**told, "retrain": retraining.model_dump(mode="json"), "compare": compare}
+
+
+def _states(study: StudyFolder, run: _Run, jobs: Sequence[Job]) -> dict[Moment, Path]:
+    """The states of a dense run that its study kept apart from its checkpoints, as where it prunes."""
+    mine = [job for job in jobs if job.name == _STATE and job.inputs["dense"].key == run.job.key]
+    entries = {job.config["at"]: study.store.entry(job) for job in mine}
+    return {
+        Moment.parse(at, run.entry.summary["steps_per_epoch"]): entry.path / "state.safetensors"
+        for at, entry in entries.items()
+        if entry.done and entry.summary["diverged"] is None
+    }
+
+
+def _given(root: Path, run: _Run, states: Mapping[Moment, Path], at: Sequence[int]) -> list[Given]:
+    """The checkpoints and states of a run that are asked for; the last one where none is."""
     summary = run.entry.summary
     per_epoch = summary["steps_per_epoch"]
-    moments = {Moment.parse(name, per_epoch): name for name in summary["checkpoints"]}
-    wanted = [Moment.parse(epoch, per_epoch) for epoch in at] or [max(moments)]
+    there = {Moment.parse(name, per_epoch): run.entry.path / f"{name}.safetensors" for name in summary["checkpoints"]}
+    there = {**states, **there}
+    wanted = [Moment.parse(epoch, per_epoch) for epoch in at] or [max(there)]
     for moment in wanted:
-        if moment not in moments:
-            told = ", ".join(f"{each.epochs:g}" for each in sorted(moments) if each.steps)
+        if moment not in there:
+            told = ", ".join(f"{each.epochs:g}" for each in sorted(there) if each.steps)
             raise StoreError(
                 f"{root}: {run.job.label} has no checkpoint of epoch {moment.epochs:g}, but of {told}: choose among "
                 "them with --at, or give the recipe in place of the folder"
             )
-    files = {moment: run.entry.path / f"{moments[moment]}.safetensors" for moment in wanted}
+    files = {moment: there[moment] for moment in wanted}
     train = TrainSettings.model_validate(run.train)
     return [
         Given(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from torch import nn
 from secateurs.core import Batch, Moment, Spec
 from secateurs.jobs import Job
 from secateurs.measure.costs import multiply_adds
+from secateurs.studies.plan import Plan
 from secateurs.studies.runs import load_data
 from secateurs.studies.schema import StudyRecipe
 from secateurs.studies.sweep import Sweep
@@ -54,21 +55,19 @@ def estimate(sweep: Sweep, device: str = "cpu") -> Estimate:
 
     Measuring signals and evaluating are not in the estimate: it tells the training's share,
     which is most of it. Where a recipe varies the width or the depth of its network, the others are judged by their
-    multiply-adds beside those of the recipe's own.
+    multiply-adds beside those of the recipe's own; where it varies the batch size, two are timed, and the others are
+    judged by how many steps an epoch of theirs has.
     """
     later = sum(study.later for study in sweep.studies.values())
     jobs = sweep.graph().jobs
     studies = sweep.studies.items()
-    epoch = {
-        label: seconds_per_epoch(study.recipe, study.steps_per_epoch, device) / study.recipe.train.passes_per_step
-        for label, study in studies
-    }
+    epoch = {label: _Epochs(study, device, (job for job in jobs if job.group == label)) for label, study in studies}
     networks = {label: _Networks(study.recipe) for label, study in studies}
     return Estimate(
         len(jobs),
         later,
         epochs=sum(job.cost for job in jobs),
-        seconds=sum(job.cost * epoch[job.group] * networks[job.group].work(job) for job in jobs),
+        seconds=sum(job.cost * epoch[job.group].seconds(job) * networks[job.group].work(job) for job in jobs),
         bytes=sum(copies_kept(job) * networks[job.group].parameters(job) * _FLOAT for job in jobs),
     )
 
@@ -87,7 +86,7 @@ def copies_kept(job: Job) -> int:
     if job.name in _KEEPS_NO_NETWORK or job.config.get("numbers_only"):
         return 0
     if job.name in _KEEPS_THE_NETWORK_ALONE:
-        return 1 + ("probe" in job.config)
+        return 1 + ("probe" in job.config and "until" not in job.config)
     optimizer = job.config["train"]["optimizer"]
     state = 1 + (2 if "adam" in optimizer["name"] else int(bool(optimizer.get("momentum"))))
     if job.name != "dense_run":
@@ -95,6 +94,39 @@ def copies_kept(job: Job) -> int:
     # Within an epoch ("12ep5it") or at its end: as if an epoch had more steps than any has.
     end = Moment.parse(job.config.get("until") or job.config["train"]["epochs"], 2**40)
     return state * int(1 + math.ceil(end.epochs / job.config["checkpoint_every"]))
+
+
+class _Epochs:
+    """How long an epoch takes that passes once over each batch, by batch size: some time for all examples, and some
+    for each step."""
+
+    def __init__(self, study: Plan, device: str, jobs: Iterable[Job]) -> None:
+        recipe = study.recipe
+        self._own = recipe.train.batch_size
+        sizes = {job.config["train"]["batch_size"] for job in jobs if "train" in job.config} - {self._own}
+        self._examples = len(load_data(recipe.data).train)
+        self._steps, self._slope = study.steps_per_epoch, 0.0
+        self._seconds = self._timed(recipe, self._steps, device)
+        if sizes:
+            size = max(sizes, key=lambda each: abs(math.log(each / self._own)))
+            steps = self._of(size)
+            if steps != self._steps:
+                other = recipe.model_copy(update={"train": recipe.train.model_copy(update={"batch_size": size})})
+                self._slope = (self._timed(other, steps, device) - self._seconds) / (steps - self._steps)
+
+    def seconds(self, job: Job) -> float:
+        """Of one epoch of a job."""
+        size = job.config["train"]["batch_size"] if "train" in job.config else self._own
+        if size == self._own:
+            return self._seconds
+        return max(0.0, self._seconds + self._slope * (self._of(size) - self._steps))
+
+    def _of(self, size: int) -> int:
+        return max(1, self._examples // size)
+
+    @staticmethod
+    def _timed(recipe: StudyRecipe, steps: int, device: str) -> float:
+        return seconds_per_epoch(recipe, steps, device) / recipe.train.passes_per_step
 
 
 class _Networks:

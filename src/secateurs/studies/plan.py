@@ -20,6 +20,11 @@ from secateurs.studies.suiting import check_pruning
 from secateurs.train import Seeds, Settings, TrainSettings, check_precision
 from secateurs.zoo import AUGMENTATIONS, DATASETS, MODELS, Dataset
 
+_TRAINS_NOTHING = frozenset(
+    ("state_at", "given_state", "ticket_mask", "mask_run", "shuffled_mask", "regime_pair", "compared_run")
+)
+"""Jobs whose cost is not that of steps of their own, which SAM makes twice as dear."""
+
 
 class Plan(Protocol):
     """One setting of a recipe as a graph of jobs, for a kind of device.
@@ -154,7 +159,8 @@ class Planner:
         Args:
             config: where it says how it trains (``train``), that counts, else what the recipe says.
             parts: versions of what it uses beside network, data and training.
-            cost: epochs of training; one with SAM, which passes over the data twice, counts as two.
+            cost: epochs of training; where the job trains, one with SAM, which passes over the data twice, counts as
+                two.
         """
         r = self.recipe
         train: TrainSettings = getattr(config, "train", r.train)
@@ -179,7 +185,7 @@ class Planner:
             numerics=Numerics(device=self.device, dtype=train.precision, threads=r.threads),
             label=f"{self.setting}: {label}" if self.setting else label,
             group=self.setting,
-            cost=cost * train.passes_per_step,
+            cost=cost if name in _TRAINS_NOTHING else cost * train.passes_per_step,
         )
 
 

@@ -128,7 +128,7 @@ class RegimeJobs:
             planner = self._planner(network.model, network.train)
             at_end = network.until is not None or network.stop.epoch == network.train.epochs
             again = 0.0 if at_end else network.stop.epochs % self.recipe.checkpoint_every
-            cost = again + _SHORT
+            cost = again * network.train.passes_per_step + _SHORT
             return planner.job(
                 "state_at", config, {"dense": dense}, {}, f"state at {network.stop}, {network.told}", cost
             )
@@ -192,6 +192,12 @@ class RegimeJobs:
         if said is None:
             return None
         return Moment.parse(said, self.recipe.retraining.steps_per_epoch(self.planner.data.train))
+
+    @property
+    def probes_the_end(self) -> bool:
+        """Whether the probe is the end of retraining."""
+        probe = self.probe
+        return probe is not None and probe == Moment.parse(self.recipe.retraining.epochs, probe.steps_per_epoch)
 
     def _planner(self, model: Spec, train: TrainSettings) -> Planner:
         """The planner of jobs of another network, or of other training."""

@@ -58,7 +58,8 @@ def regime_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
     """Retrain the network of ``start`` under ``mask``, from step 0 of a schedule of its own.
 
     Metrics: one row for each epoch, and after each of the last epochs one with ``validation_error`` and
-    ``test_error``. Tensors: ``final`` and ``probe``, network and mask. The summary is that of a pruned run, with
+    ``test_error``. Tensors: ``final`` and ``probe``, network and mask; a run that ends ``until`` its probe has no
+    ``final``. The summary is that of a pruned run, with
     ``train_error`` at the end, the means of the other two over the last epochs, and all three at the probe; a copy
     that diverged has no errors. Where the dense run diverged, nothing is trained, and it says only that.
     """
@@ -83,9 +84,10 @@ def regime_run(config: dict[str, Any], inputs: Mapping[str, Entry], ctx: Context
             state = judged(state)
             seen.probe = _probed(state, data, ctx)
         if state.diverged is None and _is_among_the_last(state.moment, end, c.last_epochs):
-            seen.last.append(_looked(state, data, ctx))
+            seen.last.append(_looked(state, data, ctx, seen.probe if state.moment == probe else None))
         ctx.pause_point(partial(_paused, state, seen))
-    ctx.save(_kept(state), name="final")
+    if c.until is None or seen.probe is None:
+        ctx.save(_kept(state), name="final")
     return _summary(state, seen, data) | facts_of(state, data, c.model) | {"costs": counted(state, data, c.model)}
 
 
@@ -97,9 +99,12 @@ def _probed(state: TrainState, data: Dataset, ctx: Context) -> dict[str, float] 
     return {f"{part}_error": _error(state, data, part) for part in _PARTS}
 
 
-def _looked(state: TrainState, data: Dataset, ctx: Context) -> dict[str, float]:
-    """The errors after one of the last epochs, which are logged."""
-    errors = {f"{part}_error": _error(state, data, part) for part in ("validation", "test")}
+def _looked(state: TrainState, data: Dataset, ctx: Context, known: Mapping[str, float] | None) -> dict[str, float]:
+    """The errors after one of the last epochs, which are logged; those that the probe has found are ``known``."""
+    errors = {
+        name: _error(state, data, part) if known is None else known[name]
+        for part, name in (("validation", "validation_error"), ("test", "test_error"))
+    }
     ctx.log({"epoch": state.moment.epochs, "moment": str(state.moment), **errors})
     return errors
 

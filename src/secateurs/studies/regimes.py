@@ -9,13 +9,13 @@ from itertools import combinations, product
 
 import torch
 
-from secateurs.core import DataError, Moment, SecateursError, Spec, TrainingError
+from secateurs.core import DataError, Moment, PruningError, SecateursError, Spec, TrainingError
 from secateurs.jobs import Entry, Graph, Job, Store
 from secateurs.studies.plan import Planner
 from secateurs.studies.regime_jobs import Pruned, RegimeJobs
 from secateurs.studies.regime_pairs import At
 from secateurs.studies.schema import Regimes
-from secateurs.studies.suiting import check_pruning
+from secateurs.studies.suiting import check_pruning, check_weights_left
 from secateurs.train import check_precision
 
 
@@ -33,7 +33,7 @@ class RegimeCell:
         mask: what of it is kept.
         runs: retrain the copies.
         ends, probes: compare copies 0 and 1, 0 and 2, ..., 1 and 2, ... at the end of retraining, and at the probe;
-            empty where that is not asked for.
+            empty where that is not asked for; the same where the probe is the end.
     """
 
     temperature: float
@@ -61,7 +61,8 @@ class RegimesPlan:
     Raises:
         TrainingError: when a temperature or the probe lies outside its run, the device lacks the precision, or a
             network does not suit the data.
-        PruningError: when ``prune.exclude`` names what a network has not, or a density keeps none of its weights.
+        PruningError: when ``prune.exclude`` names what a network has not, or a density keeps none of its weights, or
+            none of a layer's, whatever they are.
         DataError: when the data cannot be used, a batch is larger than they are, or CKA would see too few samples.
     """
 
@@ -144,6 +145,11 @@ class RegimesPlan:
         start = jobs.start(dense)
         mask = jobs.mask(pruned, start)
         runs = tuple(jobs.run(pruned, start, mask, copy) for copy in range(r.copies))
+        ends = tuple(self._pairs(pruned, runs, "end")) if r.compares_ends else ()
+        if r.compare.probe is None:
+            probes: tuple[Job, ...] = ()
+        else:
+            probes = ends if ends and jobs.probes_the_end else tuple(self._pairs(pruned, runs, "probe"))
         return RegimeCell(
             temperature=temperature,
             load=load,
@@ -154,8 +160,8 @@ class RegimesPlan:
             start=start,
             mask=mask,
             runs=runs,
-            ends=tuple(self._pairs(pruned, runs, "end")) if r.compares_ends else (),
-            probes=tuple(self._pairs(pruned, runs, "probe")) if r.compare.probe is not None else (),
+            ends=ends,
+            probes=probes,
         )
 
     def _pairs(self, pruned: Pruned, runs: tuple[Job, ...], at: At) -> Iterator[Job]:
@@ -167,11 +173,17 @@ class RegimesPlan:
         r, data = self.recipe, self._planner.data
         one_network = r.load.name == "density"
         for load in r.load.values[:1] if one_network else r.load.values:
-            densities = map(r.load.density_of, r.load.values if one_network else [load])
+            densities = [r.load.density_of(each) for each in (r.load.values if one_network else [load])]
+            model = r.load.model(r.model, load)
             try:
-                check_pruning(r.load.model(r.model, load), data, {"prune": r.prune.at_density(1.0)}, densities)
+                check_pruning(model, data, {"prune": r.prune.at_density(1.0)}, densities)
             except TrainingError as error:
                 raise error if one_network else TrainingError(f"load.values: {load:g}: {error}") from error
+            try:
+                check_weights_left(model, data, r.prune.exclude, r.prune.scope, min(densities))
+            except PruningError as error:
+                field = "load.values: " if one_network else f"load.density: {r.load.name} {load:g}: "
+                raise PruningError(field + str(error).removeprefix("density: ")) from error
 
     def _check_retraining(self) -> None:
         """Whether retraining suits data and device, and its probe and CKA's samples lie within them."""
@@ -182,7 +194,7 @@ class RegimesPlan:
             check_precision(train.precision, torch.device(self.device))
             per_epoch = train.steps_per_epoch(data.train)
         except SecateursError as error:
-            raise type(error)(f"{where}: {error}") from error
+            raise type(error)(f"{where}: {str(error).replace('train.', f'{where}.')}") from error
         probe = r.compare.probe
         if probe is not None and Moment.parse(probe, per_epoch).steps > train.epochs * per_epoch:
             raise TrainingError(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import nn
 
-from secateurs.core import DataError, Group, PruningError, Spec, prunable
-from secateurs.how import channel_groups, keep_top_channels, survivors
+from secateurs.core import DataError, Group, PruningError, Spec, TrainingError, prunable
+from secateurs.how import channel_groups, keep_top_channels, layer_counts, survivors
 from secateurs.how.channels.choice import Scope
 from secateurs.how.channels.counting import Counted
 from secateurs.procedures import ChannelSettings, MaskSettings, RegrowthSettings
@@ -83,6 +85,50 @@ def check_layers(
         raise PruningError("\n".join(faults))
 
 
+def check_weights_left(
+    model: Spec, data: Dataset, exclude: tuple[str, ...], scope: Literal["global", "layer", "erk"], density: float
+) -> None:
+    """See that every layer that is pruned has a weight left, where how many it keeps does not follow from the weights.
+
+    Raises:
+        TrainingError: when the network does not suit the data.
+        PruningError: naming the smallest layer that has none, and the least density, rounded up, at which all have.
+    """
+    if scope == "global":
+        return
+    dense = _Dense(model.name, tuple(sorted(model.options.items())), data.input_shape, data.num_classes)
+    weights = prunable(dense.network(), exclude)
+
+    def none_left(density: float) -> list[str]:
+        return [name for name, kept in layer_counts(weights, density, scope).items() if not kept]
+
+    empty = sorted(none_left(density), key=lambda name: weights[name].numel())
+    if empty:
+        least = next(each for each in _two_digits_from(density) if not none_left(each))
+        layers = [name.removesuffix(".weight") for name in empty]
+        among = f" and {len(empty) - 1} more layers" if len(empty) > 1 else ""
+        raise PruningError(
+            f"density: {density:g} leaves no weight in {layers[0]} (of {weights[empty[0]].numel()}){among}: ask for at "
+            f"least {least:g}, leave what is empty alone with prune.exclude=[{','.join((*exclude, *layers))}], or say "
+            "prune.scope=global"
+        )
+
+
+def _two_digits_from(density: float) -> Iterator[float]:
+    """Densities of two digits, from the first that is no less than a given one up to 1.
+
+    >>> list(_two_digits_from(0.961)), next(_two_digits_from(0.00613))
+    ([0.97, 0.98, 0.99, 1.0], 0.0062)
+    """
+    exponent = math.floor(math.log10(density)) - 1
+    digits = math.ceil(Fraction(density) / Fraction(10) ** exponent - Fraction(1, 10**6))
+    while (value := digits * Fraction(10) ** exponent) <= 1:
+        yield float(value)
+        digits += 1
+        if digits == 100:
+            exponent, digits = exponent + 1, 10
+
+
 class _Dense(NamedTuple):
     """What a dense network is built from; the many settings of a recipe share a few of them."""
 
@@ -92,9 +138,18 @@ class _Dense(NamedTuple):
     num_classes: int
 
     def network(self) -> nn.Module:
-        """Its shapes; they take no memory."""
-        with torch.device("meta"):
-            return build_model(Spec(self.name, dict(self.options)), self.input_shape, self.num_classes, seed=0)
+        """Its shapes; they take no memory.
+
+        Raises:
+            TrainingError: when it does not suit the data, or no tensor is as large as one of its.
+        """
+        try:
+            with torch.device("meta"):
+                return build_model(Spec(self.name, dict(self.options)), self.input_shape, self.num_classes, seed=0)
+        except (RuntimeError, TypeError, OverflowError) as error:
+            if "overflow" not in str(error).lower():
+                raise
+            raise TrainingError(f"model: {self.name} has layers larger than any tensor: make it smaller") from error
 
 
 class _Ask(NamedTuple):

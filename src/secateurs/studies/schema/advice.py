@@ -28,7 +28,7 @@ class Given(Settings):
         prefix: what the names of its tensors begin with, before those of the network.
         seed: that it was trained with, where that is known; copies of networks of one seed see the same orders.
         stopped: after how many epochs it was taken from its training; None: not known.
-        train: how it was trained; None: as the recipe says.
+        train: how it was trained; None: not known.
     """
 
     file: str

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from secateurs.core import DataError, TrainingError
+from secateurs.core import DataError, Moment, TrainingError
 from secateurs.studies.schema.common import no_repeats, outside
 from secateurs.train import Settings, TrainSettings
-from secateurs.train.schedules import Exponential, Step
+from secateurs.train.schedules import Constant, Step
+
+_IN_STEPS = re.compile(r"(\d+)it")
 
 Values = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
 
@@ -79,7 +82,8 @@ class BatchSizes(_Temperature):
 
     Attributes:
         iterations: optimiser steps of every dense run; 62,400 in P4, which are 160 epochs of batches of 128.
-            Batches are full ones (``drop_last``), and a run ends within an epoch where the steps say so.
+            Batches are full ones (``drop_last``), and a run ends within an epoch where the steps say so. Its schedule
+            is constant, or falls at milestones in steps.
     """
 
     name: Literal["batch_size"] = "batch_size"
@@ -109,15 +113,30 @@ class BatchSizes(_Temperature):
         return f"{self.iterations}it"
 
     def faults(self, train: TrainSettings) -> Iterator[str]:
-        """What is said in epochs, which are of another number of steps for each batch size."""
+        """What follows from epochs, which are of another number of steps for each batch size, and what comes too late.
+
+        Schedules that fall by epochs, or end with the run's last epoch, would be others for each batch size.
+        """
         remedy = f"epochs of other batch sizes are of other lengths, and every run has {self.iterations} steps"
         schedule = train.schedule
-        if isinstance(schedule, Step) and any("it" not in str(each) for each in schedule.milestones):
-            yield f"train.schedule.milestones: {remedy}: say them in steps, as '{self.iterations // 2}it'"
-        if isinstance(schedule, Exponential):
-            yield f"train.schedule: exponential falls with epochs; {remedy}: choose step, with milestones in steps"
-        if "it" not in str(train.warm_up) and str(train.warm_up) not in ("0", "0ep"):
-            yield f"train.warm_up: {remedy}: say it in steps, as '500it'"
+        if isinstance(schedule, Step):
+            told = f"say them in steps, as '{self.iterations // 2}it'"
+            yield from self._not_in_steps("train.schedule.milestones", schedule.milestones, f"{remedy}: {told}")
+        elif not isinstance(schedule, Constant):
+            yield (
+                f"train.schedule: {schedule.name} follows epochs, or ends with the last one; {remedy}: choose step, "
+                "with milestones in steps, or constant"
+            )
+        if Moment.parse(train.warm_up, 1).steps:
+            yield from self._not_in_steps("train.warm_up", [train.warm_up], f"{remedy}: say it in steps, as '500it'")
+
+    def _not_in_steps(self, field: str, moments: Sequence[str | int], fault: str) -> Iterator[str]:
+        """What is wrong with moments that are to be ``"500it"``, within the run."""
+        steps = [_IN_STEPS.fullmatch(str(each).strip()) for each in moments]
+        if None in steps:
+            yield f"{field}: {fault}"
+        elif late := [each[0] for each in steps if each is not None and int(each[1]) > self.iterations]:
+            yield f"{field}: {late[0]} lies outside the run of {self.iterations} steps (temperature.iterations)"
 
 
 class Neighbourhoods(_Temperature):
