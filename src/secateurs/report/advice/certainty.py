@@ -49,11 +49,22 @@ def certainty(found: AdviceFindings) -> list[str]:
             "them says little yet."
         )
     said.append(
-        f"The copies were retrained for {epochs_of(study)} of {number_of(study.terms.retrain_epochs)}: it is an early "
-        f"look. Of the lines LMC {line(study.terms.threshold)} is P4's, CKA {line(study.terms.similar_from)} ours: P4 "
-        "sees no sharp line there."
+        f"{_look(found)} Of the lines LMC {line(study.terms.threshold)} is P4's, CKA {line(study.terms.similar_from)} "
+        "ours: P4 sees no sharp line there."
     )
     return said
+
+
+def _look(found: AdviceFindings) -> str:
+    """When in retraining the copies were looked at, and what that leaves open."""
+    study = found.study
+    told = f"The copies were retrained for {epochs_of(study)} of {number_of(study.terms.retrain_epochs)}"
+    if study.terms.probe_epochs is None or study.terms.probe_epochs >= study.terms.retrain_epochs:
+        return f"{told}: all of it."
+    if found.chosen.regime in ("II-A", "II-B"):
+        later = "a barrier may still rise later, which a larger --epochs would show"
+        return f"{told}: it is an early look, and {later}."
+    return f"{told}: it is an early look."
 
 
 def _shared(verdict: Verdict) -> str:
