@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
 from secateurs.core import SecateursError
-from secateurs.jobs import Entry, Graph, Job, Store
+from secateurs.jobs import Graph, Job
 from secateurs.studies.given_runs import PLACE, GivenConfig
-from secateurs.studies.plan import Planner
+from secateurs.studies.plan import ForeseenPlan, Planner
 from secateurs.studies.regime_jobs import Pruned, RegimeJobs
 from secateurs.studies.regimes import RegimesPlan
 from secateurs.studies.schema.advice import Advice, Given
@@ -54,7 +53,7 @@ class AdviceCell:
 
 
 @dataclass(frozen=True)
-class AdvicePlan:
+class AdvicePlan(ForeseenPlan):
     """The plan of an advice on a kind of device.
 
     Raises:
@@ -87,26 +86,6 @@ class AdvicePlan:
     def graph(self) -> Graph:
         """Dense networks, masks, copies and comparisons; all is known beforehand."""
         return Graph(job for cell in self._cells for job in cell.jobs)
-
-    def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
-        """Nothing: what is found chooses no runs."""
-        del job, entry
-        return ()
-
-    def jobs(self, store: Store) -> tuple[Job, ...]:
-        """All jobs of the plan."""
-        del store
-        return self.graph().jobs
-
-    @property
-    def epochs(self) -> float:
-        """Epochs of training in the plan; comparing counts by its passes."""
-        return sum(job.cost for job in self.graph().jobs)
-
-    @property
-    def later(self) -> int:
-        """No job is added later."""
-        return 0
 
     @cached_property
     def _planner(self) -> Planner:

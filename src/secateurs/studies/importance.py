@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 
 from secateurs.core import DataError, PruningError, Spec
-from secateurs.jobs import Entry, Graph, Job, Store
+from secateurs.jobs import Graph, Job
 from secateurs.studies.importance_runs import ImportanceConfig
-from secateurs.studies.plan import Planner
+from secateurs.studies.plan import ForeseenPlan, Planner
 from secateurs.studies.schema.importance import Importance
 from secateurs.studies.schema.pruning import signal_parts
 from secateurs.train import Seeds
@@ -20,7 +20,7 @@ from secateurs.zoo import build_model
 
 
 @dataclass(frozen=True)
-class ImportancePlan:
+class ImportancePlan(ForeseenPlan):
     """The plan of one setting of a recipe on a kind of device.
 
     Attributes:
@@ -48,29 +48,9 @@ class ImportancePlan:
         """Optimiser steps in one epoch of the recipe."""
         return self._planner.steps_per_epoch
 
-    @property
-    def epochs(self) -> float:
-        """Epochs of training in the plan."""
-        return sum(job.cost for job in self.runs.values())
-
-    @property
-    def later(self) -> int:
-        """None: all jobs are known beforehand."""
-        return 0
-
     def graph(self) -> Graph:
         """The runs; nothing is added as they are done."""
         return Graph(tuple(self.runs.values()), grow=self.grow)
-
-    def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
-        """Nothing: all jobs are known beforehand."""
-        del job, entry
-        return ()
-
-    def jobs(self, store: Store) -> tuple[Job, ...]:
-        """All jobs of the plan."""
-        del store
-        return self.graph().jobs
 
     @cached_property
     def _planner(self) -> Planner:

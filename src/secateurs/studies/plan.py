@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -64,6 +65,34 @@ class Plan(Protocol):
     def jobs(self, store: Store) -> tuple[Job, ...]:
         """All jobs that are wanted, with those that the finished ones in ``store`` added."""
         ...
+
+
+class ForeseenPlan(ABC):
+    """What plans have in common whose jobs are all known beforehand: nothing that is found asks for more of them."""
+
+    @abstractmethod
+    def graph(self) -> Graph:
+        """All jobs."""
+
+    def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
+        """Nothing: what is found chooses no runs."""
+        del job, entry
+        return ()
+
+    def jobs(self, store: Store) -> tuple[Job, ...]:
+        """All jobs of the plan."""
+        del store
+        return self.graph().jobs
+
+    @property
+    def epochs(self) -> float:
+        """Epochs of training in the plan, twice as many with SAM; what trains nothing counts by the work it is."""
+        return sum(job.cost for job in self.graph().jobs)
+
+    @property
+    def later(self) -> int:
+        """No job is added later."""
+        return 0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, product
@@ -10,8 +10,8 @@ from itertools import combinations, product
 import torch
 
 from secateurs.core import DataError, Moment, PruningError, SecateursError, Spec, TrainingError
-from secateurs.jobs import Entry, Graph, Job, Store
-from secateurs.studies.plan import Planner
+from secateurs.jobs import Graph, Job
+from secateurs.studies.plan import ForeseenPlan, Planner
 from secateurs.studies.regime_jobs import Pruned, RegimeJobs
 from secateurs.studies.regime_pairs import At
 from secateurs.studies.schema import Regimes
@@ -55,7 +55,7 @@ class RegimeCell:
 
 
 @dataclass(frozen=True)
-class RegimesPlan:
+class RegimesPlan(ForeseenPlan):
     """The plan of one setting of a recipe on a kind of device.
 
     Raises:
@@ -90,21 +90,6 @@ class RegimesPlan:
         """Dense runs, the networks as they are pruned, their masks, copies and comparisons; all known beforehand."""
         return Graph(job for cell in self._cells for job in cell.jobs)
 
-    def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
-        """Nothing: what is found chooses no runs."""
-        del job, entry
-        return ()
-
-    def jobs(self, store: Store) -> tuple[Job, ...]:
-        """All jobs of the plan."""
-        del store
-        return self.graph().jobs
-
-    @property
-    def epochs(self) -> float:
-        """Epochs of training in the plan, twice as many with SAM; comparing counts by its passes."""
-        return sum(job.cost for job in self.graph().jobs)
-
     @property
     def dense_epochs(self) -> dict[float, float]:
         """By temperature the epochs of training that a dense network has behind it when it is pruned; double with SAM.
@@ -120,11 +105,6 @@ class RegimesPlan:
         """The epochs of retraining after which copies are looked at on their way; None: they are not."""
         probe = self._jobs.probe
         return None if probe is None else probe.epochs
-
-    @property
-    def later(self) -> int:
-        """No job is added later."""
-        return 0
 
     @cached_property
     def _planner(self) -> Planner:

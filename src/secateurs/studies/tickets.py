@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from secateurs.core import Moment
-from secateurs.jobs import Entry, Graph, Job, Store
+from secateurs.jobs import Graph, Job
 from secateurs.procedures.instability import After
-from secateurs.studies.plan import Planner
+from secateurs.studies.plan import ForeseenPlan, Planner
 from secateurs.studies.schema import Tickets
 from secateurs.studies.schema.ticket import DENSE
 from secateurs.studies.suiting import check_levels
@@ -55,7 +55,7 @@ class TicketCell:
 
 
 @dataclass(frozen=True)
-class TicketsPlan:
+class TicketsPlan(ForeseenPlan):
     """The plan of one setting of a recipe on a kind of device.
 
     Attributes:
@@ -98,26 +98,6 @@ class TicketsPlan:
         """Dense runs, states at k, and what is found, trained and compared; all is known beforehand."""
         wanted = (job for cell in self._cells for job in cell.jobs)
         return Graph((*self.dense.values(), *self.starts.values(), *wanted))
-
-    def grow(self, job: Job, entry: Entry) -> Iterable[Job]:
-        """Nothing: what is found chooses no runs."""
-        del job, entry
-        return ()
-
-    def jobs(self, store: Store) -> tuple[Job, ...]:
-        """All jobs of the plan."""
-        del store
-        return self.graph().jobs
-
-    @property
-    def epochs(self) -> float:
-        """Epochs of training in the plan; finding a mask counts as a tenth of one, comparing by its passes."""
-        return sum(job.cost for job in self.graph().jobs)
-
-    @property
-    def later(self) -> int:
-        """No job is added later."""
-        return 0
 
     @cached_property
     def _planner(self) -> Planner:

@@ -76,8 +76,10 @@ def _chosen(line: Line) -> str:
     return ", ".join(told) or NOTHING
 
 
-def choice_rows(found: RegimeFindings, judged: Judged, asked: str) -> Iterator[Row]:
-    """A row for every choice."""
+def choice_rows(found: RegimeFindings, judged: Judged | None, asked: str) -> Iterator[Row]:
+    """A row for every choice; none where nothing was judged."""
+    if judged is None:
+        return
     grid_errors = {(each.load, each.seed): each.error for line in judged.of(judged.grid) for each in line.choices}
     for line in judged.lines:
         for each in line.choices:
@@ -93,8 +95,10 @@ def choice_rows(found: RegimeFindings, judged: Judged, asked: str) -> Iterator[R
             }
 
 
-def regret_rows(found: RegimeFindings, judged: Judged, asked: str) -> Iterator[Row]:
-    """A row for every way and load, and for all loads."""
+def regret_rows(found: RegimeFindings, judged: Judged | None, asked: str) -> Iterator[Row]:
+    """A row for every way and load, and for all loads; none where nothing was judged."""
+    if judged is None:
+        return
     for line in (*judged.overall, *judged.lines):
         low, high = line.interval or (None, None)
         yield {

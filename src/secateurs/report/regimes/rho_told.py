@@ -114,13 +114,9 @@ def error_caption(found: RegimeFindings) -> str:
 
 def choice_rows(found: RegimeFindings) -> Iterator[Row]:
     """Every choice, for the CSV file."""
-    of = rhos(found)
-    if of is not None:
-        yield from tables.choice_rows(found, of, ASKED)
+    return tables.choice_rows(found, rhos(found), ASKED)
 
 
 def regret_rows(found: RegimeFindings) -> Iterator[Row]:
     """Every regret, for the CSV file."""
-    of = rhos(found)
-    if of is not None:
-        yield from tables.regret_rows(found, of, ASKED)
+    return tables.regret_rows(found, rhos(found), ASKED)

@@ -128,13 +128,9 @@ def caption(found: RegimeFindings) -> str:
 
 def choice_rows(found: RegimeFindings) -> Iterator[Row]:
     """Every choice, for the CSV file."""
-    of = selected(found)
-    if of is not None:
-        yield from tables.choice_rows(found, of, ASKED)
+    return tables.choice_rows(found, selected(found), ASKED)
 
 
 def regret_rows(found: RegimeFindings) -> Iterator[Row]:
     """Every regret, for the CSV file."""
-    of = selected(found)
-    if of is not None:
-        yield from tables.regret_rows(found, of, ASKED)
+    return tables.regret_rows(found, selected(found), ASKED)
