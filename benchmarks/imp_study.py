@@ -145,7 +145,7 @@ def ours(chosen: argparse.Namespace) -> dict[str, Any]:
     from secateurs.jobs import Serial, Store, run
     from secateurs.studies import Sweep
     from secateurs.studies.recipe import check
-    from secateurs.studies.tickets import TicketsPlan
+    from secateurs.studies.tickets.plan import TicketsPlan
 
     recipe = check(
         {

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 from secateurs.jobs import Job
 from secateurs.studies import Sweep, load_recipe
-from secateurs.studies.regimes import RegimesPlan
+from secateurs.studies.regimes.plan import RegimesPlan
 from secateurs.studies.runs import load_data
 
 EXTENDED = {

@@ -19,10 +19,11 @@ from secateurs.cli import main
 from secateurs.core import RecipeError, Spec, TrainingError
 from secateurs.core.regimes import regime
 from secateurs.jobs import Serial, Store, run
-from secateurs.studies import Regimes, Sweep, advice_recipe, load_recipe
-from secateurs.studies.advice_recipe import Question
-from secateurs.studies.advice_sources import advice_on_study
-from secateurs.studies.checkpoints import given_in
+from secateurs.studies import Regimes, Sweep, load_recipe
+from secateurs.studies.advice import recipe as advice_recipe
+from secateurs.studies.advice.checkpoints import given_in
+from secateurs.studies.advice.recipe import Question
+from secateurs.studies.advice.sources import advice_on_study
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.studies.runs import load_data
 from secateurs.studies.schema.advice import Advice

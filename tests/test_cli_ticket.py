@@ -20,8 +20,8 @@ from secateurs.core import Spec, StoreError
 from secateurs.how import Mask
 from secateurs.how.density import survivors
 from secateurs.studies.runs import load_data
-from secateurs.studies.ticket_file import Ticket
-from secateurs.studies.ticket_recipe import ticket_recipe
+from secateurs.studies.tickets.file import Ticket
+from secateurs.studies.tickets.recipe import ticket_recipe
 from secateurs.train import begin, train
 
 SMALL = ("model.hidden=[32,16]", "train.epochs=3")

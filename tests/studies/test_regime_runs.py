@@ -20,7 +20,7 @@ from secateurs.measure import evaluate
 from secateurs.procedures import Comparing, Connection, connected, find_mask, mask_facts, retrained
 from secateurs.studies import RegimeCell, Regimes, RegimesPlan
 from secateurs.studies.plan import Planner
-from secateurs.studies.regime_jobs import RegimeJobs
+from secateurs.studies.regimes.jobs import RegimeJobs
 from secateurs.studies.runs import load_data
 from secateurs.train import begin, train
 from secateurs.zoo import Dataset
@@ -184,7 +184,7 @@ def test_copies_that_diverged_are_named_and_have_no_errors(tmp_path: Path) -> No
 
 
 def test_outputs_that_are_constant_are_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secateurs.studies.regimes.check_weights_left", lambda *_: None)
+    monkeypatch.setattr("secateurs.studies.regimes.plan.check_weights_left", lambda *_: None)
     done = finished(
         regimes(temperature={"values": [1]}, load={"values": [0.005]}, compare={"probe": None, **RESAMPLED}), tmp_path
     )

@@ -12,10 +12,11 @@ import pytest
 
 from secateurs.core import Spec
 from secateurs.jobs import Serial, Store, run
-from secateurs.studies import Sweep, load_recipe, plan, regimes, shipped
+from secateurs.studies import Sweep, load_recipe, plan, shipped
 from secateurs.studies import recipe as recipes
 from secateurs.studies.recipe import scales_of
-from secateurs.studies.regimes import RegimeCell, RegimesPlan
+from secateurs.studies.regimes import plan as regimes
+from secateurs.studies.regimes.plan import RegimeCell, RegimesPlan
 from secateurs.studies.schema.regimes import Regimes
 from secateurs.train import TrainSettings
 from stand_ins import device_of, load

@@ -18,7 +18,7 @@ from secateurs.studies import Sweep, load_recipe, plan, shipped
 from secateurs.studies import recipe as recipes
 from secateurs.studies.recipe import scales_of
 from secateurs.studies.schema.tickets import Tickets
-from secateurs.studies.tickets import TicketsPlan
+from secateurs.studies.tickets.plan import TicketsPlan
 from stand_ins import device_of, load
 
 recipe_of = cache(recipes._file)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secateurs.core import RecipeError
-from secateurs.studies.ticket_recipe import densities_to, ticket_recipe
+from secateurs.studies.tickets.recipe import densities_to, ticket_recipe
 from secateurs.train import Adam, Sgd
 from secateurs.train.schedules import Step
 

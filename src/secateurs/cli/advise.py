@@ -21,8 +21,8 @@ from secateurs.jobs import Serial, run
 from secateurs.report.terminal import Progress
 from secateurs.report.words import plural
 from secateurs.studies import Sweep, shipped
-from secateurs.studies.advice_recipe import Question, advice_on_recipe
-from secateurs.studies.advice_sources import advice_on_checkpoints, advice_on_study
+from secateurs.studies.advice.recipe import Question, advice_on_recipe
+from secateurs.studies.advice.sources import advice_on_checkpoints, advice_on_study
 from secateurs.studies.estimate import estimate
 from secateurs.studies.folder import RECIPE, Ordered, StudyFolder, name_in
 from secateurs.studies.recipe import scales_of

@@ -25,9 +25,9 @@ from secateurs.report.words import plural
 from secateurs.studies import Sweep
 from secateurs.studies.estimate import estimate
 from secateurs.studies.folder import Ordered, StudyFolder
-from secateurs.studies.ticket_file import TICKET_FILE, TICKET_RESULT, ticket_of
-from secateurs.studies.ticket_recipe import TICKET, ticket_recipe
-from secateurs.studies.tickets import TicketsPlan
+from secateurs.studies.tickets.file import TICKET_FILE, TICKET_RESULT, ticket_of
+from secateurs.studies.tickets.plan import TicketsPlan
+from secateurs.studies.tickets.recipe import TICKET, ticket_recipe
 
 _LARGEST_SEED = 2**63 - 1
 

@@ -9,8 +9,8 @@ from secateurs.core import Moment, StoreError
 from secateurs.studies import Tickets, TicketsPlan
 from secateurs.studies.extending import Difference
 from secateurs.studies.folder import OWN_STORE, RECIPE, name_in, ordered_in
-from secateurs.studies.ticket_file import TICKET_FILE, TICKET_RESULT
-from secateurs.studies.ticket_recipe import TICKET
+from secateurs.studies.tickets.file import TICKET_FILE, TICKET_RESULT
+from secateurs.studies.tickets.recipe import TICKET
 
 _OURS = frozenset((OWN_STORE, TICKET_FILE, TICKET_RESULT, RECIPE, f"{RECIPE}.new", f"{RECIPE}.damaged"))
 

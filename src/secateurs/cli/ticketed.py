@@ -15,8 +15,8 @@ from secateurs.report.automatic.sentences import spent_energy
 from secateurs.report.terminal import say
 from secateurs.report.words import NOTHING, signed
 from secateurs.studies.runs import load_data
-from secateurs.studies.ticket_file import LevelResult, Ticket
-from secateurs.studies.tickets import TicketsPlan
+from secateurs.studies.tickets.file import LevelResult, Ticket
+from secateurs.studies.tickets.plan import TicketsPlan
 
 
 def show_ticket(ticket: Ticket, plan: TicketsPlan, console: Console) -> None:

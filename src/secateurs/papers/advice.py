@@ -14,7 +14,7 @@ from secateurs.papers.common import provenance, summary
 from secateurs.report import Written
 from secateurs.report.advice import AdviceStudy, Candidate, Knobs, Source, Spent, show_advice, write_advice
 from secateurs.report.regimes.rows import RegimeCellRow, RegimeTerms
-from secateurs.studies.advice import AdviceCell, AdvicePlan
+from secateurs.studies.advice.plan import AdviceCell, AdvicePlan
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.studies.runs import load_data
 from secateurs.studies.schema.advice import Advice

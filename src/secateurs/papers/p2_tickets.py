@@ -28,9 +28,9 @@ from secateurs.report.tickets import (
     write_tickets_report,
 )
 from secateurs.studies import Sweep, TicketCell, TicketsPlan
-from secateurs.studies.compared_runs import PARTS
 from secateurs.studies.folder import Ordered, StudyFolder
 from secateurs.studies.runs import load_data
+from secateurs.studies.tickets.compared import PARTS
 
 
 def study_of(ordered: Ordered, store: Store) -> TicketStudy:

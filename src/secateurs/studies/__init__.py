@@ -7,10 +7,10 @@ from secateurs.studies.kinds import STUDIES, Kind
 from secateurs.studies.methods import Cell, MethodsPlan
 from secateurs.studies.plan import Plan
 from secateurs.studies.recipe import check, load_recipe, shipped
-from secateurs.studies.regimes import RegimeCell, RegimesPlan
+from secateurs.studies.regimes.plan import RegimeCell, RegimesPlan
 from secateurs.studies.schema import EarlyPeriods, Methods, Regimes, StudyRecipe, Tickets
 from secateurs.studies.sweep import Sweep
-from secateurs.studies.tickets import TicketCell, TicketsPlan
+from secateurs.studies.tickets.plan import TicketCell, TicketsPlan
 
 __all__ = [
     "STUDIES",

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from secateurs.studies.advice import AdvicePlan
+from secateurs.studies.advice.plan import AdvicePlan
 from secateurs.studies.early_periods import EarlyPeriodsStudy
 from secateurs.studies.importance import ImportancePlan
 from secateurs.studies.methods import MethodsPlan
 from secateurs.studies.plan import Plan
-from secateurs.studies.regimes import RegimesPlan
+from secateurs.studies.regimes.plan import RegimesPlan
 from secateurs.studies.schema import EarlyPeriods, Importance, Methods, Regimes, Regret, StudyRecipe, Tickets
 from secateurs.studies.schema.advice import Advice
-from secateurs.studies.tickets import TicketsPlan
+from secateurs.studies.tickets.plan import TicketsPlan
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from secateurs.core import Moment, RecipeError, StoreError, did_you_mean
 from secateurs.jobs import Entry, Job
 from secateurs.jobs.files import record
 from secateurs.jobs.store import flatten
-from secateurs.studies.advice_recipe import COMPARED, Question, advice_on_networks, trained_as_said
-from secateurs.studies.checkpoints import checkpoints_in, given_in
+from secateurs.studies.advice.checkpoints import checkpoints_in, given_in
+from secateurs.studies.advice.recipe import COMPARED, Question, advice_on_networks, trained_as_said
 from secateurs.studies.folder import StudyFolder
 from secateurs.studies.recipe import parse_overrides
 from secateurs.studies.runs import load_data, located

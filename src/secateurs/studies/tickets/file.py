@@ -14,7 +14,7 @@ from secateurs.jobs import Entry, Store
 from secateurs.jobs.files import write_tensors
 from secateurs.measure.costs import Emissions
 from secateurs.studies.charged import emissions_of
-from secateurs.studies.tickets import TicketCell, TicketsPlan
+from secateurs.studies.tickets.plan import TicketCell, TicketsPlan
 
 TICKET_FILE, TICKET_RESULT = "ticket.safetensors", "ticket.json"
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from secateurs.core import Moment, Spec, derive_seed
 from secateurs.jobs import Job
 from secateurs.procedures.instability import After
-from secateurs.studies.compared_runs import ComparedConfig, ThroughoutConfig
 from secateurs.studies.plan import Planner, left_to_train
 from secateurs.studies.runs import MomentConfig
 from secateurs.studies.schema import LooksRecipe, TicketRecipe, Tickets
 from secateurs.studies.schema.pruning import score_parts
-from secateurs.studies.ticket_runs import LevelMaskConfig, TicketConfig
+from secateurs.studies.tickets.compared import ComparedConfig, ThroughoutConfig
+from secateurs.studies.tickets.runs import LevelMaskConfig, TicketConfig
 from secateurs.train import Seeds
 
 _LOSS = (Spec("loss"),)  # all that the dense runs watch

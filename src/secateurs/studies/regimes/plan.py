@@ -12,8 +12,8 @@ import torch
 from secateurs.core import DataError, Moment, PruningError, SecateursError, Spec, TrainingError
 from secateurs.jobs import Graph, Job
 from secateurs.studies.plan import ForeseenPlan, Planner
-from secateurs.studies.regime_jobs import Pruned, RegimeJobs
-from secateurs.studies.regime_pairs import At
+from secateurs.studies.regimes.jobs import Pruned, RegimeJobs
+from secateurs.studies.regimes.pairs import At
 from secateurs.studies.schema import Regimes
 from secateurs.studies.suiting import check_pruning, check_weights_left
 from secateurs.train import check_precision

@@ -8,10 +8,10 @@ from itertools import combinations
 
 from secateurs.core import SecateursError
 from secateurs.jobs import Graph, Job
-from secateurs.studies.given_runs import PLACE, GivenConfig
+from secateurs.studies.advice.given import PLACE, GivenConfig
 from secateurs.studies.plan import ForeseenPlan, Planner
-from secateurs.studies.regime_jobs import Pruned, RegimeJobs
-from secateurs.studies.regimes import RegimesPlan
+from secateurs.studies.regimes.jobs import Pruned, RegimeJobs
+from secateurs.studies.regimes.plan import RegimesPlan
 from secateurs.studies.schema.advice import Advice, Given
 from secateurs.train import Seeds, TrainSettings
 

@@ -19,7 +19,7 @@ from secateurs.procedures import judged, retrained
 from secateurs.studies.counted import counted
 from secateurs.studies.ended import end_of, placed
 from secateurs.studies.runs import RunConfig, facts_of, final_numbers, load_data, located, one_epoch
-from secateurs.studies.ticket_runs import diverged_before
+from secateurs.studies.tickets.runs import diverged_before
 from secateurs.train import pack, unpack
 from secateurs.zoo import Dataset
 

@@ -13,7 +13,7 @@ from secateurs.studies.plan import ForeseenPlan, Planner
 from secateurs.studies.schema import Tickets
 from secateurs.studies.schema.ticket import DENSE
 from secateurs.studies.suiting import check_levels
-from secateurs.studies.ticket_jobs import Network, TicketJobs
+from secateurs.studies.tickets.jobs import Network, TicketJobs
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from secateurs.studies.copies import packed, restored
 from secateurs.studies.ended import end_of, placed
 from secateurs.studies.instability_runs import rows_of
 from secateurs.studies.runs import load_data, located
-from secateurs.studies.ticket_runs import TicketConfig, diverged_before
+from secateurs.studies.tickets.runs import TicketConfig, diverged_before
 from secateurs.train import train
 from secateurs.zoo import Dataset
 

@@ -10,7 +10,7 @@ from secateurs.core import RecipeError, did_you_mean
 from secateurs.studies.merging import merge, without_nulls
 from secateurs.studies.recipe import check, parse_overrides, read_recipe
 from secateurs.studies.schema.advice import ALPHA, RESAMPLES, Advice, Given
-from secateurs.studies.ticket_recipe import own_training
+from secateurs.studies.tickets.recipe import own_training
 from secateurs.zoo import DATASETS, MODELS
 
 ADVICE = "advise"

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from secateurs.core import Moment, Spec, derive_seed
 from secateurs.jobs import Job
 from secateurs.studies.plan import Planner
-from secateurs.studies.regime_pairs import At, RegimePairConfig
-from secateurs.studies.regime_runs import RegimeConfig
+from secateurs.studies.regimes.pairs import At, RegimePairConfig
+from secateurs.studies.regimes.runs import RegimeConfig
 from secateurs.studies.runs import MomentConfig
 from secateurs.studies.schema import Regimes
 from secateurs.studies.schema.pruning import score_parts
-from secateurs.studies.ticket_runs import LevelMaskConfig
+from secateurs.studies.tickets.runs import LevelMaskConfig
 from secateurs.train import Seeds, TrainSettings
 
 _LOSS = (Spec("loss"),)  # all that the dense runs watch
