@@ -103,7 +103,7 @@ def advise(
 
     Examples:
 
-    secateurs advise demo --density 0.1 --at 5 --at 30
+    secateurs advise demo --density 0.1 --at 5 --at 30 --epochs 8
 
     secateurs advise secateurs-runs/demo --density 0.1
 
