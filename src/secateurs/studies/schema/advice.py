@@ -95,7 +95,8 @@ class Advice(StudyRecipe):
         """Epochs that the training does not have, and a look after more retraining than there is."""
         for epoch in self.at:
             if not 0 < epoch <= self.train.epochs:
-                yield f"at: {epoch} lies outside the run of {self.train.epochs} epochs: say one from 1 to {self.train.epochs}"
+                epochs = self.train.epochs
+                yield f"at: {epoch} lies outside the run of {epochs} epochs: say one from 1 to {epochs}"
         if self.networks and self.at:
             yield "at: the networks are there already, as they are: leave at out, or networks"
         if any(not own for own in self.networks.values()):
