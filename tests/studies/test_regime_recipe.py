@@ -46,7 +46,7 @@ def test_everything_that_does_not_fit_is_told_at_once() -> None:
         "temperature.values: 3 lies outside the run of 2 epochs: stop earlier, or raise train.epochs",
         "load.values: 0.3 times the width 4 are 1.2 channels: choose factors that come to whole ones",
         "compare.probe: 3ep lies outside the run of 2 epochs of retraining",
-        "last_epochs: retraining has only 2 epochs: say at most 2",
+        "last_epochs: 3, and retraining has only 2 epochs: say at most 2",
         "copies: one is compared with none: say at least 2, or leave comparing out (compare.ends: false, without "
         "compare.probe)",
         "tuning.raised: 5 is none of the temperatures: choose among 1, 3, or add it to them",

@@ -325,7 +325,7 @@ def test_random_numbers_are_drawn_again_wherever_the_model_is(monkeypatch: pytes
 
     monkeypatch.setitem(SAM.gradient.__globals__, "random_states", looked)
     net[1].running_mean = torch.zeros(4, device="meta")
-    SAM(net, sgd(net[5])).gradient(lambda: None)
+    SAM(net, sgd(net[5])).gradient(lambda: net[5].weight.sum().backward())
     assert {device.type for device in seen} == {"cpu", "meta"}
     state = [torch.zeros(3)]
     monkeypatch.setattr("torch.mps.get_rng_state", lambda: state[-1])
@@ -472,3 +472,10 @@ def test_sparse_gradients_are_refused_and_nothing_has_moved() -> None:
     with pytest.raises(TrainingError, match="sparse gradients are not supported"):
         SAM(net, SGD(net.parameters(), lr=0.1)).step(passed)
     assert torch.equal(net.weight, before)
+
+
+def test_a_closure_that_forgets_to_call_backward_is_refused() -> None:
+    net = nn.Linear(2, 3)
+    sam = SAM(net, torch.optim.SGD(net.parameters(), lr=0.1))
+    with pytest.raises(TrainingError, match="must call backward"):
+        sam.step(lambda: net(torch.ones(4, 2)).sum())

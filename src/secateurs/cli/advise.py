@@ -129,11 +129,20 @@ def advise(
         sweep = Sweep(advice, device=torch.device(places[0]).type)
     for what in left:
         console.print(f"Left out: {escape(what)}.", soft_wrap=True, highlight=False)
+    if recipe is None and Path(source).is_dir() and not (Path(source) / RECIPE).is_file():
+        train = advice.train
+        console.print(
+            f"Copies are retrained for {plural(train.epochs, 'epoch')} of batches of {train.batch_size} at a rate of "
+            f"{train.lr:g}, as far as it is not said otherwise: train.epochs=..., or --recipe.",
+            soft_wrap=True,
+            highlight=False,
+        )
     if dry_run:
         _tell_size(sweep, advice, places[0])
         return
     home = Path("secateurs-runs") / f"advise-{name}"
-    root = out or home / f"density-{density:g}"
+    later = "" if epochs in (ALPHA, ALPHA.removesuffix("ep")) else f"-after-{epochs}"
+    root = out or home / f"density-{density:g}{later}"
     shared = str((store or home / "store").resolve()) if store or (out is None and name_in(root) is None) else None
     _check_folder(root)
     command = shlex.join(["secateurs", *sys.argv[1:]])

@@ -118,13 +118,17 @@ class SAM(Optimizer):
             What ``closure``, which is called exactly twice, gave the first time.
 
         Raises:
-            TrainingError: for sparse gradients.
+            TrainingError: for sparse gradients, and where ``closure`` leaves none at all.
         """
         parameters, model = _held(self), self.model
         before = random_states(each.device for each in chain(parameters, model.parameters(), model.buffers()))
         self.zero_grad()
         with torch.enable_grad():
             given = closure()
+        if all(p.grad is None for p in parameters):
+            raise TrainingError(
+                "SAM: the closure left no gradient in any parameter: it must call backward() on the loss"
+            )
         slots = [(m._buffers, name, b) for m in model.modules() for name, b in m._buffers.items()]
         buffers = [None if b is None else b.clone() for _, _, b in slots]
         own = {id(p) for p in parameters}

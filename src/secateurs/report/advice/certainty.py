@@ -62,7 +62,7 @@ def _look(found: AdviceFindings) -> str:
     if study.terms.probe_epochs is None or study.terms.probe_epochs >= study.terms.retrain_epochs:
         return f"{told}: all of it."
     if found.chosen.regime in ("II-A", "II-B"):
-        later = "a barrier may still rise later, which a larger --epochs would show"
+        later = "a barrier may still rise, or outputs become more alike, which a larger --epochs would show"
         return f"{told}: it is an early look, and {later}."
     return f"{told}: it is an early look."
 

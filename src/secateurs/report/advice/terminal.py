@@ -25,9 +25,15 @@ def show_advice(study: AdviceStudy, console: Console) -> None:
     console.print(Text(study.about, style="dim"))
     table = Table(box=SIMPLE)
     longest = max(len(each.name) for each in found.verdicts)
-    for name in words.COLUMNS:
+    told = [words.row(each) for each in found.verdicts]
+    for place, name in enumerate(words.COLUMNS):
+        breaks = name == "network" and longest > _NAME
         table.add_column(
-            name, justify="left" if name in words.IN_WORDS else "right", no_wrap=name != "network" or longest <= _NAME
+            name,
+            justify="left" if name in words.IN_WORDS else "right",
+            no_wrap=not breaks,
+            overflow="fold" if breaks else "ellipsis",
+            min_width=None if breaks else max(len(name), *(len(row[place]) for row in told)),
         )
     for each in found.verdicts:
         cells = words.row(each)

@@ -12,12 +12,12 @@ from secateurs.report.chance import against
 from secateurs.report.regimes.words import MINUS, REGIMES, tenths
 from secateurs.report.words import NOTHING, SPACE, listed, number_of
 
-COLUMNS = ("network", "dense", "copies", "LMC", "CKA", "regime", "sure")
+COLUMNS = ("network", "dense", "copies", "LMC", "CKA", "regime", "of draws")
 """Of the table of networks."""
 
 LEGEND = (
     "dense, copies: error on validation data of the dense network, and of its copies after their short retraining; "
-    "sure: the share of the bootstrap's draws that fall into the same regime."
+    "of draws: the share of the bootstrap's draws of examples (and seeds) that fall into the same regime."
 )
 """What the columns are."""
 

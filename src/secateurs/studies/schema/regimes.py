@@ -145,7 +145,7 @@ class Regimes(StudyRecipe):
         if self.probe_only and probe is None:
             yield "probe_only: where does retraining end? Say compare.probe"
         if self.last_epochs > epochs:
-            yield f"last_epochs: retraining has only {epochs} epochs: say at most {epochs}"
+            yield f"last_epochs: {self.last_epochs}, and retraining has only {epochs} epochs: say at most {epochs}"
         if self.copies < 2 and self.compared:
             yield (
                 "copies: one is compared with none: say at least 2, or leave comparing out "
